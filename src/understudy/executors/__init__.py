@@ -1,0 +1,1 @@
+"""Executors: where stages run, apart from what they do."""

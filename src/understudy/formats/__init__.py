@@ -1,0 +1,1 @@
+"""Formats: ways to write reasoning and response as one text."""

@@ -1,0 +1,1 @@
+"""Graders: rules that compare a response with a reference answer."""

@@ -1,0 +1,1 @@
+"""Models: whatever writes traces, teachers and students alike."""

@@ -1,0 +1,135 @@
+"""What an entry on each shelf must do. Every protocol is a few lines, so that a stranger can write one.
+
+An entry is a frozen dataclass whose fields are its parameters in a study file. A field called ``task`` or
+``root`` is filled in by the study: the study's task, and the folder that its paths are relative to.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from random import Random
+from typing import ClassVar, Protocol, runtime_checkable
+
+from understudy.types import Problem, Sampling, Score, Skip, Split, Trace
+
+
+@runtime_checkable
+class Task(Protocol):
+    """Problems with a rule that says which answers are right."""
+
+    def problems(self, split: Split, n: int | None, seed: int) -> list[Problem]:
+        """``n`` problems (null: all there are); the same seed gives the same rows; splits never share one."""
+        ...
+
+    def grade(self, problem: Problem, response: str) -> Score:
+        """1 if the response answers the problem, 0 if not, null if that cannot be said. Never raises."""
+        ...
+
+
+@runtime_checkable
+class CheckableTask(Task, Protocol):
+    """A task whose traces can be replayed step by step."""
+
+    trace_rule: ClassVar[str]
+    """In words: what a trace must do to count as right."""
+
+    def check_trace(self, problem: Problem, reasoning: str, response: str) -> Score:
+        """1 if every step is right and they support the response, else 0 and the first step that is wrong."""
+        ...
+
+
+@runtime_checkable
+class Puzzle(CheckableTask, Protocol):
+    """A procedural task that scripted teachers can write about and an embedded student can learn from scratch.
+
+    A *candidate* is a complete attempt at the problem, a tuple of words.
+    """
+
+    def candidates(self, problem: Problem) -> Iterable[tuple[str, ...]]:
+        """Every candidate, in the order of a depth-first search."""
+        ...
+
+    def solves(self, problem: Problem, candidate: Sequence[str]) -> bool:
+        """Whether the candidate answers the problem."""
+        ...
+
+    def goal(self, problem: Problem) -> str:
+        """The goal in a few words, as a trace restates it."""
+        ...
+
+    def working(self, problem: Problem, candidate: Sequence[str]) -> str:
+        """The candidate carried out and compared with the goal, one elementary fact after the other."""
+        ...
+
+    def bare_steps(self, problem: Problem, candidate: Sequence[str]) -> list[str]:
+        """The candidate carried out, one sentence a step."""
+        ...
+
+    def answer(self, candidate: Sequence[str]) -> str:
+        """The response that gives this candidate as the answer."""
+        ...
+
+    def false_working(self, problem: Problem, rng: Random) -> tuple[tuple[str, ...], str] | None:
+        """A candidate that does not solve the problem, and a working in which one false fact makes it seem to."""
+        ...
+
+    def words(self) -> list[str]:
+        """Every word that prompts, workings and answers are made of."""
+        ...
+
+    def lesson(self, rng: Random, held_out: frozenset[str]) -> tuple[str, list[tuple[str, bool]]]:
+        """One text that teaches facts: a prompt, and pieces of completion with whether to learn each of them."""
+        ...
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Anything that writes traces: a scripted teacher, a file, an endpoint, a checkpoint."""
+
+    def generate(self, problems: Sequence[Problem], sampling: Sampling) -> Iterable[Trace]:
+        """One trace for each problem and sample that the model attempts, in the order of the problems."""
+        ...
+
+
+@runtime_checkable
+class Grader(Protocol):
+    """A rule that compares a response with the reference answer of its problem."""
+
+    def grade(self, problem: Problem, response: str) -> Score:
+        """As ``Task.grade``: any text gives a score."""
+        ...
+
+
+@runtime_checkable
+class Variant(Protocol):
+    """A change of a trace that declares what it keeps, so that ``vary`` can measure whether it did."""
+
+    keeps: ClassVar[frozenset[str]]
+    """Of ``reasoning``, ``response``, ``answer`` (still right), ``length``: what the change must not touch."""
+    makes: ClassVar[frozenset[str]]
+    """Of ``wrong-answer``, ``wrong-trace``, ``no-trace``: what must hold of every changed trace."""
+
+    def vary(self, trace: Trace, problem: Problem, rng: Random) -> Trace | Skip:
+        """The changed trace (same ids; ``vary`` adds the lineage), or the reason why there is none."""
+        ...
+
+
+@runtime_checkable
+class Format(Protocol):
+    """A way to write reasoning and response as one text, and to read it back."""
+
+    def join(self, reasoning: str | None, response: str) -> str:
+        """One text of both parts."""
+        ...
+
+    def split(self, text: str) -> tuple[str | None, str, bool]:
+        """Reasoning (null: none), response, and whether the reasoning was closed."""
+        ...
+
+
+@runtime_checkable
+class Student(Protocol):
+    """A model that can be trained: how its untrained checkpoint is made."""
+
+    def start(self, directory: Path, seed: int, held_out: frozenset[str]) -> None:
+        """Write the checkpoint that every arm starts from, as a Hugging Face directory."""
+        ...

@@ -1,0 +1,136 @@
+"""The shelves: one file is one entry, and nothing else is edited to add it.
+
+    understudy list variants
+    understudy show wrong-ending
+
+A shelf is a package (``understudy.variants``); ``wrong_ending.py`` on it is the entry ``wrong-ending``: the one class
+that ``@entry`` marks. Its fields are its parameters. Names and descriptions are read from file names and docstrings;
+only the entry that is asked for is imported. Other packages put entries on a shelf with an entry point of the group
+``understudy.<shelf>`` that names a module of the same form.
+"""
+
+import ast
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from functools import cache
+from importlib import import_module, metadata
+from importlib.util import find_spec
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from understudy.errors import StudyError, UnknownName, did_you_mean
+
+SHELVES = ("tasks", "models", "students", "variants", "graders", "formats")
+FILLED_IN = ("task", "root")
+"""Fields that the study fills in; a study file cannot set them."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A named entry with its parameters, as a study file writes it: ``name`` or ``{name: {parameter: value}}``."""
+
+    name: str
+    parameters: Mapping[str, Any]
+
+    @classmethod
+    def parse(cls, value: object) -> "Piece":
+        """Read either way of writing. Raises ``StudyError`` on anything else."""
+        if isinstance(value, Piece):
+            return value
+        if isinstance(value, str):
+            return cls(value, {})
+        if isinstance(value, Mapping) and len(value) == 1:
+            ((name, parameters),) = value.items()
+            if isinstance(name, str) and (parameters is None or isinstance(parameters, Mapping)):
+                return cls(name, dict(parameters or {}))
+        raise StudyError(f"{value!r} is no entry", "write a name, or {name: {parameter: value}}")
+
+    def plain(self) -> Any:
+        """As a study file writes it."""
+        return {self.name: dict(self.parameters)} if self.parameters else self.name
+
+
+def entry(cls: type[T]) -> type[T]:
+    """Mark the one class of its module that is the entry."""
+    cls.__understudy_entry__ = True  # type: ignore[attr-defined]
+    return cls
+
+
+@cache
+def modules(shelf: str) -> Mapping[str, str]:
+    """The module of every entry on a shelf, by the entry's name. Imports none of them."""
+    if shelf not in SHELVES:
+        raise UnknownName(f"there is no shelf '{shelf}'", did_you_mean(shelf, SHELVES))
+    package = f"understudy.{shelf}"
+    folder = Path(__file__).parent / shelf
+    found = {
+        module.name.replace("_", "-"): f"{package}.{module.name}"
+        for module in iter_modules([str(folder)])
+        if not module.name.startswith("_")
+    }
+    strangers = {point.name: point.value for point in metadata.entry_points(group=package)}
+    return dict(sorted({**strangers, **found}.items()))
+
+
+def describe(shelf: str, name: str) -> str:
+    """The first line of an entry's docstring, read from its file without importing it."""
+    spec = find_spec(_module(shelf, name))
+    if spec is None or spec.origin is None:
+        return ""
+    text = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
+    return text.partition("\n")[0]
+
+
+def load(shelf: str, name: str) -> type[Any]:
+    """The class of an entry. Raises ``UnknownName``, with the closest name on the shelf."""
+    module = import_module(_module(shelf, name))
+    for value in vars(module).values():
+        if isinstance(value, type) and "__understudy_entry__" in vars(value) and value.__module__ == module.__name__:
+            return value
+    raise TypeError(f"{module.__name__} marks no class with @entry")
+
+
+def parameters(shelf: str, name: str) -> dict[str, Field[Any]]:
+    """The parameters of an entry that a study file can set."""
+    cls = load(shelf, name)
+    if not is_dataclass(cls):
+        raise TypeError(f"{cls.__qualname__} is no dataclass")
+    return {field.name: field for field in fields(cls) if field.name not in FILLED_IN}
+
+
+def build(shelf: str, piece: Piece, **filled_in: Any) -> Any:
+    """Make the entry that a piece names. Unknown, missing and ill-typed parameters are the user's mistakes."""
+    known = parameters(shelf, piece.name)
+    cls = load(shelf, piece.name)
+    for name in piece.parameters:
+        if name not in known:
+            raise UnknownName(f"'{piece.name}' has no parameter '{name}'", did_you_mean(name, known))
+    for name, field in known.items():
+        if field.default is MISSING and field.default_factory is MISSING and name not in piece.parameters:
+            raise StudyError(f"'{piece.name}' needs the parameter '{name}'", f"understudy show {piece.name}")
+    types = get_type_hints(cls)
+    values = {name: _checked(piece.name, name, types[name], value) for name, value in piece.parameters.items()}
+    wanted = {field.name for field in fields(cls)}
+    return cls(**values, **{name: value for name, value in filled_in.items() if name in wanted})
+
+
+def _checked(entry_name: str, name: str, annotation: Any, value: Any) -> Any:
+    try:
+        return TypeAdapter(annotation).validate_python(value)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise StudyError(
+            f"'{entry_name}' cannot take {name}: {value!r} ({reason})", f"understudy show {entry_name}"
+        ) from None
+
+
+def _module(shelf: str, name: str) -> str:
+    known = modules(shelf)
+    if name not in known:
+        raise UnknownName(f"there is no '{name}' among the {shelf}", did_you_mean(name, known))
+    return known[name]

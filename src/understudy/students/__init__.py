@@ -1,0 +1,1 @@
+"""Students: models to be trained, and how their first checkpoint is made."""

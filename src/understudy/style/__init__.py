@@ -1,0 +1,1 @@
+"""Style: what a trace sounds like, measured on whole columns of text."""

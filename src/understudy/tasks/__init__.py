@@ -1,0 +1,1 @@
+"""Tasks: problems with a rule that says which answers are right."""

@@ -1,0 +1,113 @@
+"""The records that flow through every room: frozen, and on one screen.
+
+Between rooms they are rows of Parquet tables (see ``tables``). A missing value is null, never 0 or "".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Split = Literal["train", "test"]
+FinishReason = Literal["stop", "length", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A question with its reference answer. ``problem_id`` follows from the prompt: same prompt, same id."""
+
+    problem_id: str
+    task: str
+    prompt: str
+    answer: str | None
+    split: Split
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the model counts them, or null where it does not say."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One attempt of a model at a problem, also a failed one. ``reasoning`` is null where none is visible."""
+
+    trace_id: str
+    problem_id: str
+    model: str
+    response: str
+    reasoning: str | None = None
+    variant: str | None = None
+    parent_id: str | None = None
+    sample: int = 0
+    finish_reason: FinishReason | None = None
+    usage: Usage = Usage()
+    error: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A span of a trace's reasoning: ``text[start:end]``, offsets in characters. The spans tile the text."""
+
+    trace_id: str
+    index: int
+    start: int
+    end: int
+    stage: str | None = None
+    pivot: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a grader says of a trace. ``value`` in [0, 1], or null: not scored. ``answer`` is what it read."""
+
+    trace_id: str
+    grader: str
+    value: float | None
+    answer: str | None = None
+    explanation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its interval: of one arm, or of ``arm`` minus ``versus`` on the same problems.
+
+    ``lower`` and ``upper`` bound the 95 % interval (null where there is none), ``n`` counts problems,
+    ``n_clusters`` the training seeds, ``method`` names how the interval or the p-value was made.
+    """
+
+    name: str
+    arm: str
+    versus: str | None
+    sampling: str
+    value: float | None
+    lower: float | None
+    upper: float | None
+    n: int
+    n_clusters: int
+    method: str
+    seed: int | None = None
+    p_value: float | None = None
+    p_adjusted: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Why a variant leaves a trace out."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a model is sampled. Temperature 0 is greedy; ``seed`` makes a sample repeatable."""
+
+    name: str = "greedy"
+    temperature: float = 0.0
+    max_tokens: int = 180
+    samples: int = 1
+    seed: int = 0

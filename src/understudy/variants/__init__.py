@@ -1,0 +1,1 @@
+"""Variants: controlled changes of a trace."""
