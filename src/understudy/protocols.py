@@ -4,12 +4,17 @@ An entry is a frozen dataclass whose fields are its parameters in a study file. 
 ``root`` is filled in by the study: the study's task, and the folder that its paths are relative to.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from random import Random
 from typing import ClassVar, Protocol, runtime_checkable
 
 from understudy.types import Problem, Sampling, Score, Skip, Split, Trace
+
+Report = Callable[[int, int], None]
+"""Told how far a stage has come: units done, units in all."""
+Lesson = list[tuple[str, bool]]
+"""A text in pieces, each with whether a student learns to write it (true) or only reads it (false)."""
 
 
 @runtime_checkable
@@ -41,7 +46,7 @@ class CheckableTask(Task, Protocol):
 class Puzzle(CheckableTask, Protocol):
     """A procedural task that scripted teachers can write about and an embedded student can learn from scratch.
 
-    A *candidate* is a complete attempt at the problem, a tuple of words.
+    A *candidate* is a complete attempt at the problem: a tuple of words.
     """
 
     def candidates(self, problem: Problem) -> Iterable[tuple[str, ...]]:
@@ -57,27 +62,31 @@ class Puzzle(CheckableTask, Protocol):
         ...
 
     def working(self, problem: Problem, candidate: Sequence[str]) -> str:
-        """The candidate carried out and compared with the goal, one elementary fact after the other."""
+        """The candidate carried out fact by fact, and the goal that it is compared with."""
         ...
 
     def bare_steps(self, problem: Problem, candidate: Sequence[str]) -> list[str]:
-        """The candidate carried out, one sentence a step."""
+        """The candidate carried out, one fact a step."""
+        ...
+
+    def false_working(self, problem: Problem, rng: Random) -> tuple[tuple[str, ...], str]:
+        """A candidate that does not solve the problem, and a working whose one false fact makes it seem to."""
         ...
 
     def answer(self, candidate: Sequence[str]) -> str:
         """The response that gives this candidate as the answer."""
         ...
 
-    def false_working(self, problem: Problem, rng: Random) -> tuple[tuple[str, ...], str] | None:
-        """A candidate that does not solve the problem, and a working in which one false fact makes it seem to."""
+    def read_answer(self, response: str) -> tuple[str, ...] | None:
+        """The candidate that a response gives, or null."""
         ...
 
     def words(self) -> list[str]:
-        """Every word that prompts, workings and answers are made of."""
+        """Every word that prompts, workings, answers and lessons are made of."""
         ...
 
-    def lesson(self, rng: Random, held_out: frozenset[str]) -> tuple[str, list[tuple[str, bool]]]:
-        """One text that teaches facts: a prompt, and pieces of completion with whether to learn each of them."""
+    def lesson(self, rng: Random) -> Lesson:
+        """One text that teaches elementary facts or short direct answers; never about a problem of the test split."""
         ...
 
 
@@ -130,6 +139,6 @@ class Format(Protocol):
 class Student(Protocol):
     """A model that can be trained: how its untrained checkpoint is made."""
 
-    def start(self, directory: Path, seed: int, held_out: frozenset[str]) -> None:
+    def start(self, directory: Path, seed: int, report: Report) -> None:
         """Write the checkpoint that every arm starts from, as a Hugging Face directory."""
         ...

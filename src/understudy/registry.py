@@ -90,7 +90,11 @@ def load(shelf: str, name: str) -> type[Any]:
     """The class of an entry. Raises ``UnknownName``, with the closest name on the shelf."""
     module = import_module(_module(shelf, name))
     for value in vars(module).values():
-        if isinstance(value, type) and "__understudy_entry__" in vars(value) and value.__module__ == module.__name__:
+        if (
+            isinstance(value, type)
+            and "__understudy_entry__" in vars(value)
+            and value.__module__ == module.__name__
+        ):
             return value
     raise TypeError(f"{module.__name__} marks no class with @entry")
 
@@ -113,19 +117,19 @@ def build(shelf: str, piece: Piece, **filled_in: Any) -> Any:
     for name, field in known.items():
         if field.default is MISSING and field.default_factory is MISSING and name not in piece.parameters:
             raise StudyError(f"'{piece.name}' needs the parameter '{name}'", f"understudy show {piece.name}")
-    types = get_type_hints(cls)
-    values = {name: _checked(piece.name, name, types[name], value) for name, value in piece.parameters.items()}
+    values = {name: checked(cls, piece.name, name, value) for name, value in piece.parameters.items()}
     wanted = {field.name for field in fields(cls)}
     return cls(**values, **{name: value for name, value in filled_in.items() if name in wanted})
 
 
-def _checked(entry_name: str, name: str, annotation: Any, value: Any) -> Any:
+def checked(cls: type[Any], owner: str, name: str, value: Any) -> Any:
+    """A value for the field ``name`` of a dataclass, in the field's type. Raises ``StudyError`` if it has another."""
     try:
-        return TypeAdapter(annotation).validate_python(value)
+        return TypeAdapter(get_type_hints(cls)[name]).validate_python(value)
     except ValidationError as error:
-        reason = error.errors()[0]["msg"]
+        reason = error.errors()[0]["msg"].lower()
         raise StudyError(
-            f"'{entry_name}' cannot take {name}: {value!r} ({reason})", f"understudy show {entry_name}"
+            f"'{owner}' cannot take {name}: {value!r} ({reason})", f"understudy show {owner}"
         ) from None
 
 

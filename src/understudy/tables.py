@@ -26,7 +26,14 @@ R = TypeVar("R", Problem, Trace, Step, Score, Estimate)
 _TEXT, _INT, _REAL = pl.String(), pl.Int64(), pl.Float64()
 SCHEMAS: Mapping[type[Record], pl.Schema] = {
     Problem: pl.Schema(
-        {"problem_id": _TEXT, "task": _TEXT, "prompt": _TEXT, "answer": _TEXT, "split": _TEXT, "metadata": _TEXT}
+        {
+            "problem_id": _TEXT,
+            "task": _TEXT,
+            "prompt": _TEXT,
+            "answer": _TEXT,
+            "split": _TEXT,
+            "metadata": _TEXT,
+        }
     ),
     Trace: pl.Schema(
         {

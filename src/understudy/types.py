@@ -111,3 +111,25 @@ class Sampling:
     max_tokens: int = 180
     samples: int = 1
     seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a student is trained. Names and units are those of ``transformers.TrainingArguments``, and:
+
+    ``tokens_per_step``: tokens of a batch, padding included. ``budget``: ``examples`` trains for
+    ``num_train_epochs``; ``tokens`` goes on until as many training tokens were seen (prompt and completion, no
+    padding) as in the arm that ``match`` names.
+    """
+
+    learning_rate: float = 2e-3
+    num_train_epochs: float = 3.0
+    tokens_per_step: int = 1536
+    weight_decay: float = 0.01
+    adam_beta1: float = 0.9
+    adam_beta2: float = 0.98
+    warmup_ratio: float = 0.05
+    min_lr_rate: float = 0.05
+    max_grad_norm: float = 1.0
+    budget: Literal["examples", "tokens"] = "examples"
+    match: str | None = None

@@ -1,0 +1,86 @@
+"""The command line: one file a command. Data goes to stdout, progress and messages to stderr.
+
+Exit status: 0 done, 2 a mistake that can be mended (one sentence and a hint), 130 interrupted.
+"""
+
+import errno
+import sys
+
+import typer
+
+from understudy.cli import list as list_
+from understudy.cli import report, run, show, verify
+from understudy.errors import UnderstudyError
+
+app = typer.Typer(
+    name="understudy",
+    help="A lab bench for reasoning-trace distillation: what do students learn from a teacher's traces?",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("list")(list_.list_)
+app.command("show")(show.show)
+app.command("report")(report.report)
+app.command("verify")(verify.verify)
+
+DISK = {
+    errno.ENOSPC: (
+        "the disk is full",
+        "free some space and run the same command again: what is done is kept",
+    ),
+    errno.EDQUOT: (
+        "the disk quota is used up",
+        "free some space and run the same command again: what is done is kept",
+    ),
+    errno.EROFS: ("the place to write to is read-only", "choose another directory with --out"),
+    errno.EACCES: ("permission denied", "choose another directory with --out, or mend the permissions"),
+}
+
+
+def version(show_version: bool) -> None:
+    """Print the version and stop."""
+    if show_version:
+        from understudy import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: bool = typer.Option(False, "--version", callback=version, is_eager=True, help="Print the version."),
+) -> None:
+    """A lab bench for reasoning-trace distillation: what do students learn from a teacher's traces?"""
+
+
+def main() -> None:
+    """The command ``understudy``."""
+    try:
+        app()
+    except UnderstudyError as error:
+        fail(error.message, error.hint)
+    except KeyboardInterrupt:
+        print("interrupted: what is done is kept; run the same command again to go on", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        sentence, hint = DISK[error.errno]
+        fail(f"{sentence}: {error.filename or error.strerror}", hint)
+
+
+def fail(message: str, hint: str) -> None:
+    """One sentence and a hint on stderr, and exit status 2."""
+    from understudy.cli.screen import visible
+
+    print(f"error: {visible(message)}", file=sys.stderr)
+    if hint:
+        print(f"hint: {visible(hint)}", file=sys.stderr)
+    sys.exit(2)

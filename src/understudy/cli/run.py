@@ -1,0 +1,93 @@
+"""understudy run: a study from problems to report."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from understudy.config import Study
+    from understudy.rundir import Stage
+
+
+def run(
+    study: Annotated[
+        str, typer.Argument(help="A study file, or the name of one that comes with understudy.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="The run directory; default runs/NAME.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Override key.key=value; may be repeated.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="How many processes work at once, one thread each.")
+    ] = 2,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the resolved study and what it would do.")
+    ] = False,
+    update: Annotated[bool, typer.Option(help="Compute anew what changed settings change in a run.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the estimates as JSON.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Name every stage.")] = False,
+) -> None:
+    """Run a study: collect, verify, profile, vary, train, sample, compare, report. Run again to go on."""
+    from understudy.cli.screen import Screen, messages
+    from understudy.config import find, load
+    from understudy.study import data_root, plan
+    from understudy.study import run as conduct
+
+    overrides = set_ or []
+    if dry_run:
+        path = find(study)
+        resolved = load(path, overrides)
+        _describe(resolved, plan(resolved, data_root(resolved, path)))
+        return
+    with Screen(verbose) as screen:
+        directory = conduct(study, out, overrides, workers, update, screen)
+    _results(directory, json)
+    messages().print(f"report: {directory / 'report.html'}")
+
+
+def _describe(study: "Study", stages: Mapping[str, "Stage"]) -> None:
+    from understudy.config import dump
+
+    print(dump(study), end="")
+    kinds = Counter(name.partition("/")[0] for name in stages)
+    print("\n# what it would do, in stages: " + ", ".join(f"{kind} {count}" for kind, count in kinds.items()))
+    if study.student:
+        arms = [name for name, arm in study.arms.items() if arm.from_]
+        tests = len(study.arms) * len(study.seeds) * sum(sample.samples for sample in study.sample.values())
+        print(
+            f"# it would train {len(arms) * len(study.seeds)} students on {study.problems.train:,} problems each"
+        )
+        print(f"# and have them write {tests * (study.problems.test or 0):,} traces; nothing is paid for")
+
+
+def _results(directory: Path, json: bool) -> None:
+    from understudy import tables
+    from understudy.cli.screen import print_table
+
+    frame = tables.read(directory / "estimates.parquet")
+    if json:
+        print(frame.write_json())
+        return
+    rows = [
+        [
+            row["arm"],
+            row["sampling"],
+            _percent(row["value"]),
+            _interval(row["lower"], row["upper"]),
+            str(row["n"]),
+        ]
+        for row in frame.iter_rows(named=True)
+        if row["name"] == "accuracy"
+    ]
+    print_table(["arm", "sampling", "accuracy %", "95 % interval", "n"], rows, right=(2, 3, 4))
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def _interval(lower: float | None, upper: float | None) -> str:
+    return f"[{_percent(lower)}, {_percent(upper)}]"

@@ -1,0 +1,106 @@
+"""What the terminal shows while a study runs, and how untrusted text is made safe for it."""
+
+import sys
+import time
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from understudy.rundir import Stage
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def visible(text: str) -> str:
+    """The text with control and direction characters written out, so that it cannot steer a terminal."""
+    return "".join(
+        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf") else f"\\u{ord(c):04x}" for c in text
+    )
+
+
+def messages() -> "Console":
+    """The console for progress and messages: stderr. Colour follows NO_COLOR."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+class Screen:
+    """Bars with time left on a terminal; a line a stage anywhere else, for those of more than two seconds."""
+
+    def __init__(self, verbose: bool = False) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        self.console, self.verbose = messages(), verbose
+        self.bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            console=self.console,
+            transient=True,
+            speed_estimate_period=120,
+        )
+        self.tasks: dict[str, Any] = {}
+        self.fractions: dict[str, float] = {}
+        self.started: dict[str, float] = {}
+
+    def __enter__(self) -> "Screen":
+        if self.console.is_terminal:
+            self.bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bars.stop()
+
+    def begin(self, stages: Mapping[str, Stage], done: Sequence[str]) -> None:
+        """Show how much there is to do."""
+        left = sum(stage.weight for name, stage in stages.items() if name not in done)
+        self.all = self.bars.add_task("study", total=left or 1)
+        if done:
+            self.console.print(f"{len(done)} of {len(stages)} stages are done already")
+
+    def start(self, stage: Stage) -> None:
+        """Show a bar for a stage that takes a while."""
+        self.started[stage.name] = time.perf_counter()
+        if stage.weight > 1:
+            self.tasks[stage.name] = self.bars.add_task(f"  {stage.name}", total=None)
+
+    def progress(self, stage: Stage, done: int, total: int) -> None:
+        """Move the bars."""
+        if stage.name in self.tasks:
+            self.bars.update(self.tasks[stage.name], completed=done, total=total)
+            self._advance(stage, done / total if total else 1.0)
+
+    def finish(self, stage: Stage) -> None:
+        """Take the stage's bar away, and say how long it took."""
+        self._advance(stage, 1.0)
+        if stage.name in self.tasks:
+            self.bars.remove_task(self.tasks.pop(stage.name))
+        seconds = time.perf_counter() - self.started[stage.name]
+        if self.verbose or seconds > 2:
+            self.console.print(f"{stage.name}  {seconds:.1f} s")
+
+    def _advance(self, stage: Stage, fraction: float) -> None:
+        before = self.fractions.get(stage.name, 0.0)
+        if fraction > before:
+            self.fractions[stage.name] = fraction
+            self.bars.advance(self.all, stage.weight * (fraction - before))
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> None:
+    """A plain table on stdout; ``right`` are the columns of figures."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(visible(cell)) for cell in row))
+    wide = None if sys.stdout.isatty() else 160
+    Console(highlight=False, width=wide).print(table)

@@ -1,0 +1,247 @@
+"""The room ``compare``: outcomes of students at test problems → figures with intervals, and arm against arm.
+
+    from understudy.compare import estimate
+    estimate(pl.read_parquet("runs/quickstart/outcomes.parquet"), ["base", "ST", "ST-HC"], baseline="base")
+
+Every row of the outcomes is one attempt. An attempt without a score is neither right nor wrong, so accuracy
+has bounds: "accuracy" counts it as not right, "accuracy if unscored were right" as right.
+
+Intervals (95 %) are Wilson's where each problem was tried once. With several seeds or samples, attempts are
+not independent: seeds and problems are resampled, each independently, and percentiles taken. Two or three
+seeds show little of how seeds vary, so with so few such an interval is still somewhat too narrow. Where
+too little varies to resample (all right, say), it is Wilson's with a problem as the unit.
+
+Arms are compared on the problems that both tried. The p-value is an exact sign-flip test over problems:
+McNemar's exact test where each problem was tried once. It speaks of the students that were trained; that
+others might have come of other seeds is in the interval, not in the p-value.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache, partial
+from itertools import pairwise
+from math import lcm
+
+import numpy as np
+import polars as pl
+
+from understudy.compare.outcomes import COUNTS, OUTCOMES, STATUSES, Cells, checked, tabulate, two_by_two
+from understudy.compare.statistics import (
+    Array,
+    Bootstrap,
+    detectable_difference,
+    holm,
+    odds_ratio_interval,
+    percentiles,
+    sign_flip,
+    wilson,
+)
+from understudy.errors import InputError, did_you_mean
+from understudy.types import Estimate
+
+__all__ = ["OUTCOMES", "STATUSES", "detectable_difference", "estimate", "sign_flip", "two_by_two"]
+
+_FINEST = 1000  # parts into which a difference between rates is split at most, to keep the exact test quick
+
+_RATIOS: Mapping[str, tuple[str, str]] = {
+    "accuracy": ("right", "attempts"),
+    "accuracy if unscored were right": ("right or unscored", "attempts"),
+    **{f"share {status}": (status, "attempts") for status in STATUSES[1:]},
+    "mean tokens": ("tokens", "counted"),
+}
+_TRACE_RATIOS: Mapping[str, tuple[str, str]] = {
+    "trace right": ("trace right", "attempts"),
+    "answer and trace right": ("both", "attempts"),
+    "answer right given trace right": ("both", "trace right"),
+    "answer right given trace wrong": ("answer only", "trace wrong"),
+}
+
+
+def estimate(
+    outcomes: pl.DataFrame,
+    arms: Sequence[str],
+    baseline: str | None,
+    pairs: Sequence[tuple[str, str]] | None = None,
+    seed: int = 0,
+    resamples: int = 10_000,
+) -> list[Estimate]:
+    """Every figure of every arm and sampling, then of every pair of arms. The order of rows does not matter.
+
+    Of an arm:
+
+    - "accuracy": right answers of all attempts. An unscored attempt counts as not right: the lower bound.
+    - "accuracy if unscored were right": the upper bound, without an interval.
+    - "share truncated", "share empty", "share malformed", "share error": of all attempts.
+    - "mean tokens": of the attempts whose tokens were counted.
+    - where any trace has a verdict: "trace right" and "answer and trace right", of all attempts (one without
+      a verdict counts as not right); "answer right given trace right" and "answer right given trace wrong",
+      of the attempts with that verdict; "odds ratio of answer and trace", of those with a verdict, null where
+      it would divide by zero (nothing is added to the cells).
+
+    ``n`` counts problems for both accuracies and for pairs; for the rest, the attempts in the denominator.
+
+    Of a pair (arm, versus): "accuracy difference", the mean over shared problems of arm's share of right
+    answers minus versus's, with its ``p_value`` and Holm's ``p_adjusted`` over all pairs and samplings;
+    "detectable difference", see ``detectable_difference``, alpha being 0.05 over the size of that family.
+    Arms with the same seeds are resampled together, arms with others (an untrained model has but one) each by
+    itself. The test is exact where the differences have a common denominator of 1000 or less; beyond, they
+    are rounded to 1/1000.
+
+    ``pairs`` null means each arm against ``baseline``, and against the arm before it in ``arms``. Arms
+    without outcomes are left out. Memory grows as ``resamples`` × problems × 8 bytes.
+
+    Raises ``InputError`` if the outcomes are no such table, or the baseline or a pair is not in ``arms``.
+    """
+    wanted = _default_pairs(arms, baseline) if pairs is None else list(pairs)
+    for name in [name for pair in wanted for name in pair] + [baseline] * (baseline is not None):
+        if name not in arms:
+            raise InputError(f"'{name}' is to be compared but is no arm", did_you_mean(str(name), arms))
+    cells = tabulate(checked(outcomes), arms)
+    bootstrap = Bootstrap(seed, resamples)
+    of_arms = [figure for one in cells.values() for figure in _of_arm(one, bootstrap)]
+    samplings = sorted({sampling for _, sampling in cells})
+    matched = [((a, s), (b, s)) for a, b in wanted for s in samplings if (a, s) in cells and (b, s) in cells]
+    resampled = cache(partial(_accuracies, bootstrap))  # an arm is in several pairs
+    return of_arms + _corrected([_difference(cells[a], cells[b], bootstrap, resampled) for a, b in matched])
+
+
+def _default_pairs(arms: Sequence[str], baseline: str | None) -> list[tuple[str, str]]:
+    against_baseline = [(arm, baseline) for arm in arms if baseline not in (None, arm)]
+    neighbours = [(arm, before) for before, arm in pairwise(arms)]
+    pairs: dict[frozenset[str | None], tuple[str, str]] = {}
+    for arm, versus in against_baseline + neighbours:
+        pairs.setdefault(frozenset((arm, versus)), (arm, str(versus)))
+    return list(pairs.values())
+
+
+def _of_arm(cells: Cells, bootstrap: Bootstrap) -> list[Estimate]:
+    traced = cells.total("trace right") + cells.total("trace wrong") > 0
+    needed = ("tokens", "counted") if cells.single else COUNTS
+    varied = [column for column in needed if cells[column].any()]  # zeros would be resampled to zeros
+    sums = cells.sums[[list(COUNTS).index(column) for column in varied]]
+    draws = dict(zip(varied, bootstrap.totals(cells.seeds, sums), strict=True))
+    ratios = {**_RATIOS, **(_TRACE_RATIOS if traced else {})}
+    figures = [_ratio(cells, name, draws, bootstrap) for name in ratios]
+    return [*figures, _odds_ratio(cells, draws, bootstrap)] if traced else figures
+
+
+def _ratio(cells: Cells, name: str, draws: Mapping[str, Array], bootstrap: Bootstrap) -> Estimate:
+    top, bottom = {**_RATIOS, **_TRACE_RATIOS}[name]
+    n = cells.total(bottom)
+    value = cells.total(top) / n if n else None
+    figure = _figure(cells, name, value, len(cells.problems) if name.startswith("accuracy") else n)
+    if value is None:
+        return replace(figure, method="no attempt counts")
+    if name == "accuracy if unscored were right":
+        return replace(figure, method="upper bound of accuracy")
+    units = int(np.count_nonzero(cells.by_problem(bottom)))
+    if top in draws and units > 1:
+        with np.errstate(invalid="ignore"):
+            interval = percentiles(draws[top] / draws[bottom], value)
+        if interval:
+            return _bootstrapped(figure, interval, cells, bootstrap)
+    if name == "mean tokens":
+        return replace(figure, method="no interval: too little varies to resample")
+    method = "Wilson" if cells.single else "Wilson over problems: too little varies to resample"
+    lower, upper = wilson(value, units)
+    return replace(figure, lower=lower, upper=upper, method=method)
+
+
+def _odds_ratio(cells: Cells, draws: Mapping[str, Array], bootstrap: Bootstrap) -> Estimate:
+    names = ("both", "answer only", "trace only", "neither")
+    both, answer_only, trace_only, neither = table = [cells.total(name) for name in names]
+    value = both * neither / (answer_only * trace_only) if answer_only * trace_only else None
+    figure = _figure(cells, "odds ratio of answer and trace", value, sum(table))
+    if value is None or 0 in table:
+        return replace(figure, method="no interval: a cell of the 2×2 table is zero")
+    if cells.single:
+        lower, upper = odds_ratio_interval([[both, answer_only], [trace_only, neither]])
+        return replace(figure, lower=lower, upper=upper, method="normal on the log odds ratio")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = draws["both"] * draws["neither"] / (draws["answer only"] * draws["trace only"])
+    if interval := percentiles(ratios, value):
+        return _bootstrapped(figure, interval, cells, bootstrap)
+    return replace(figure, method="no interval: in many resamples a cell of the 2×2 table is zero")
+
+
+def _figure(cells: Cells, name: str, value: float | None, n: int) -> Estimate:
+    return Estimate(name, cells.arm, None, cells.sampling, value, None, None, n, len(cells.seeds), method="")
+
+
+def _bootstrapped(
+    figure: Estimate, interval: tuple[float, float], cells: Cells, bootstrap: Bootstrap
+) -> Estimate:
+    method = f"bootstrap over {_resampled(cells)} ({bootstrap.resamples})"
+    return replace(figure, lower=interval[0], upper=interval[1], method=method, seed=bootstrap.seed)
+
+
+def _resampled(*cells: Cells) -> str:
+    return "seeds and problems" if any(len(one.seeds) > 1 for one in cells) else "problems"
+
+
+def _difference(
+    arm: Cells, versus: Cells, bootstrap: Bootstrap, resampled: Callable[[Cells], Array]
+) -> tuple[Estimate, float]:
+    """The accuracy difference without Holm's correction, and the mean square difference of a problem."""
+    shared = sorted(set(arm.problems) & set(versus.problems))
+    clusters = min(len(arm.seeds), len(versus.seeds))
+    figure = replace(
+        _figure(arm, "accuracy difference", None, len(shared)), versus=versus.arm, n_clusters=clusters
+    )
+    if not shared:
+        return replace(figure, method="no shared problems"), 0.0
+    arm, versus = arm.only(shared), versus.only(shared)
+    rates = [one.by_problem("right") / one.by_problem("attempts") for one in (arm, versus)]
+    differences = rates[0] - rates[1]
+    value = float(differences.mean())
+    draws = resampled(arm) - resampled(versus)
+    lower, upper = (percentiles(draws, value) if len(shared) > 1 else None) or (None, None)
+    parts = lcm(*(int(n) for one in (arm, versus) for n in np.unique(one.by_problem("attempts"))))
+    p_value = sign_flip(np.rint(differences * min(parts, _FINEST)).astype(int).tolist())
+    figure = replace(figure, value=value, lower=lower, upper=upper, p_value=p_value, seed=bootstrap.seed)
+    method = _paired_method(arm, versus, bootstrap.resamples) + (
+        "" if lower is not None else " (no interval)"
+    )
+    return replace(figure, method=method), float((differences**2).mean())
+
+
+def _accuracies(bootstrap: Bootstrap, cells: Cells) -> Array:
+    """Resampled accuracies in which every problem weighs the same, however often it was tried."""
+    tries = cells.by_problem("attempts")
+    sums = np.stack([cells["right"], cells["attempts"]]) * (tries.max() / tries)
+    right, attempts = bootstrap.totals(cells.seeds, sums)
+    with np.errstate(invalid="ignore"):
+        accuracies: Array = right / attempts
+    return accuracies
+
+
+def _paired_method(arm: Cells, versus: Cells, resamples: int) -> str:
+    if arm.single and versus.single:
+        return f"McNemar exact, paired bootstrap ({resamples})"
+    unmatched = "" if arm.seeds == versus.seeds else ", seeds not matched"
+    return f"exact sign-flip over problems, bootstrap over {_resampled(arm, versus)}{unmatched}"
+
+
+def _corrected(differences: Sequence[tuple[Estimate, float]]) -> list[Estimate]:
+    """Each difference with Holm's p-value, followed by the difference that the design could have shown."""
+    tested = [figure.p_value for figure, _ in differences if figure.p_value is not None]
+    adjusted = iter(holm(tested))
+    family = max(len(tested), 1)
+    figures = []
+    for figure, mean_square in differences:
+        figures.append(replace(figure, p_adjusted=None if figure.p_value is None else next(adjusted)))
+        figures.append(
+            Estimate(
+                name="detectable difference",
+                arm=figure.arm,
+                versus=figure.versus,
+                sampling=figure.sampling,
+                value=detectable_difference(figure.n, mean_square, 0.05 / family),
+                lower=None,
+                upper=None,
+                n=figure.n,
+                n_clusters=figure.n_clusters,
+                method=f"Connor 1987, 80 % power at two-sided alpha 0.05/{family}",
+            )
+        )
+    return figures

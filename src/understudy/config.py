@@ -1,0 +1,269 @@
+"""The study file: YAML in, a frozen and validated ``Study`` out.
+
+    understudy run studies/quickstart.yaml --set seeds='[0, 1]' --dry-run
+
+Unknown keys, duplicate keys, unknown entries and impossible values are refused with one sentence before anything runs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import cached_property
+from io import StringIO
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from understudy import registry
+from understudy.errors import InputError, StudyError, did_you_mean
+from understudy.registry import Piece
+from understudy.types import Recipe, Sampling
+
+PLACES = (Path(__file__).parent / "studies", Path(__file__).parents[2] / "studies")
+"""Where the studies that come with understudy lie: in a wheel, and in a checkout."""
+
+
+def _pieces(value: object) -> tuple[Piece, ...]:
+    many = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    return tuple(Piece.parse(one) for one in many)
+
+
+def _plain(pieces: Sequence[Piece]) -> Any:
+    plain = [piece.plain() for piece in pieces]
+    return plain[0] if len(plain) == 1 else plain
+
+
+def _file_name(name: str) -> str:
+    if not name or name.startswith((".", "-")) or any(c in '/\\:*?"<>|' or not c.isprintable() for c in name):
+        raise StudyError(f"{name!r} cannot name a file", "use letters, digits, spaces, '.', '_', '+' and '-'")
+    return name
+
+
+def _different(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise StudyError(f"seeds {list(seeds)} holds one twice", "name every seed once")
+    return seeds
+
+
+Name = Annotated[str, AfterValidator(_file_name)]
+OnePiece = Annotated[Piece, BeforeValidator(Piece.parse), PlainSerializer(Piece.plain)]
+Pieces = Annotated[tuple[Piece, ...], BeforeValidator(_pieces), PlainSerializer(_plain)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=True
+    )
+
+
+class Problems(_Part):
+    """How many problems to train and test on (null: all that the task has), and the seed they are drawn with."""
+
+    train: Annotated[int, Field(ge=1)] | None = 5000
+    test: Annotated[int, Field(ge=1)] | None = 500
+    seed: int = 0
+
+
+class Sample(_Part):
+    """How students are sampled: one named way."""
+
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    max_tokens: Annotated[int, Field(ge=1)] = 180
+    samples: Annotated[int, Field(ge=1)] = 1
+
+
+class Arm(_Part):
+    """Which traces (a model, or another arm), how they are changed, and what is special about the training."""
+
+    from_: OnePiece | None = Field(None, alias="from")
+    vary: Pieces = ()
+    train: Mapping[str, Any] = {}
+
+
+class Compare(_Part):
+    """Which arm the others are compared with; ``pairs`` replaces the comparisons with it and between neighbours."""
+
+    baseline: str | None = None
+    pairs: tuple[tuple[str, str], ...] | None = None
+    resamples: Annotated[int, Field(ge=100)] = 10_000
+
+
+class Study(_Part):
+    """A whole study. Without a ``student`` the arms' traces themselves are compared, on the test problems."""
+
+    study: Name
+    question: str = ""
+    note: str = ""
+    data: str | None = None
+    seeds: Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_different)] = (0,)
+    task: OnePiece
+    problems: Problems = Problems()
+    student: OnePiece | None = None
+    train: Mapping[str, Any] = {}
+    sample: Annotated[Mapping[Name, Sample], Field(min_length=1)] = {"greedy": Sample()}
+    arms: Annotated[Mapping[Name, Arm], Field(min_length=1)]
+    compare: Compare = Compare()
+    published: str | None = None
+
+    @cached_property
+    def lineage(self) -> tuple[str, ...]:
+        """The arms, each after the arm that it is made from. Raises ``StudyError`` on a circle."""
+        order: list[str] = []
+        for name in self.arms:
+            chain: list[str] = []
+            while name is not None and name not in order:
+                if name in chain:
+                    raise StudyError(f"arm '{name}' is made from itself ({' from '.join([*chain, name])})")
+                chain.append(name)
+                name = self.parent(name)
+            order += reversed(chain)
+        return tuple(order)
+
+    def parent(self, arm: str) -> str | None:
+        """The arm that an arm is made from, or null if it is made from a model or from nothing."""
+        source = self.arms[arm].from_
+        return source.name if source and source.name in self.arms else None
+
+    def recipe(self, arm: str) -> Recipe:
+        """The study's training settings with those of the arm."""
+        settings = {**self.train, **self.arms[arm].train}
+        known = [field.name for field in fields(Recipe)]
+        for name in settings:
+            if name not in known:
+                raise StudyError(f"train has no setting '{name}' (arm {arm})", did_you_mean(name, known))
+        return Recipe(**{k: registry.checked(Recipe, "train", k, v) for k, v in settings.items()})
+
+    def sampling(self, name: str, seed: int) -> Sampling:
+        """One named way to sample, with a seed."""
+        return Sampling(name, **self.sample[name].model_dump(), seed=seed)
+
+    def plain(self) -> dict[str, Any]:
+        """The study as a study file says it, with every default filled in."""
+        plain = self.model_dump(mode="json", by_alias=True)
+        plain["arms"] = {
+            name: {key: value for key, value in arm.items() if value not in (None, [], {})}
+            for name, arm in plain["arms"].items()
+        }
+        return {key: value for key, value in plain.items() if value not in (None, "", {})}
+
+
+def bundled() -> dict[str, Path]:
+    """The studies that come with understudy, by name."""
+    return {path.stem: path for place in PLACES for path in sorted(place.glob("*.yaml"))}
+
+
+def find(name: str) -> Path:
+    """A study file: a path, or the name of a study that comes with understudy."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    known = bundled()
+    if path.stem in known and path in (Path(path.stem), Path("studies", f"{path.stem}.yaml")):
+        return known[path.stem]
+    raise InputError(f"there is no study file {name}", did_you_mean(path.stem, known))
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> Study:
+    """Read and check a study file; ``overrides`` are ``key.key=value``, the value in YAML."""
+    raw = _yaml(path.read_text(encoding="utf-8", errors="replace"), str(path))
+    if not isinstance(raw, dict):
+        raise StudyError(f"{path} is no study: it holds {type(raw).__name__}, not keys with values")
+    for override in overrides:
+        _override(raw, override)
+    try:
+        study = Study.model_validate(raw)
+    except ValidationError as error:
+        raise _sentence(error.errors()[0]) from None
+    _check(study)
+    return study
+
+
+def dump(study: Study) -> str:
+    """The resolved study as YAML."""
+    out = StringIO()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.dump(study.plain(), out)
+    return out.getvalue()
+
+
+def _yaml(text: str, where: str) -> Any:
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        problem = (error.problem or "not readable").partition("\n")[0]
+        raise StudyError(f"{where} is not valid YAML: line {line}: {problem}") from None
+    except YAMLError as error:
+        raise StudyError(f"{where} is not valid YAML: {str(error).partition(chr(10))[0]}") from None
+
+
+def _override(raw: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    if not equals or not path:
+        raise StudyError(f"--set {override!r} sets nothing", "write --set key=value")
+    *parents, last = path.split(".")
+    for key in parents:
+        below = raw.setdefault(key, {})
+        if not isinstance(below, dict):
+            raise StudyError(f"--set {path}: '{key}' holds a value, not keys")
+        raw = below
+    raw[last] = _yaml(text, f"--set {path}")
+
+
+def _sentence(error: ErrorDetails) -> StudyError:
+    place = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        parts = {"problems": Problems, "arms": Arm, "sample": Sample, "compare": Compare}
+        part = parts.get(str(error["loc"][0]), Study) if len(error["loc"]) > 1 else Study
+        known = [field.alias or name for name, field in part.model_fields.items()]
+        return StudyError(
+            f"the study has an unknown key '{place}'", did_you_mean(str(error["loc"][-1]), known)
+        )
+    if error["type"] == "missing":
+        return StudyError(f"the study lacks '{place}'", "see studies/quickstart.yaml")
+    return StudyError(f"the study's {place} cannot be {error['input']!r}: {error['msg'].lower()}")
+
+
+def _check(study: Study) -> None:
+    """What only the whole study can tell: names of arms and entries, lineage, recipes."""
+    known = registry.modules("models")
+    registry.load("tasks", study.task.name)
+    for name, arm in study.arms.items():
+        if arm.from_ is None and (arm.vary or arm.train or not study.student):
+            raise StudyError(
+                f"arm '{name}' does not say which traces it is made of", "add from: a model or an arm"
+            )
+        if arm.from_ and arm.from_.name not in study.arms and arm.from_.name not in known:
+            hint = did_you_mean(arm.from_.name, [*known, *study.arms])
+            raise StudyError(f"arm '{name}' is from '{arm.from_.name}', which is no model and no arm", hint)
+        for piece in arm.vary:
+            registry.parameters("variants", piece.name)
+        recipe = study.recipe(name)
+        if (recipe.budget == "tokens") != (recipe.match is not None):
+            raise StudyError(f"arm '{name}' needs budget: tokens and match: ARM together")
+        if recipe.match is not None and (
+            recipe.match not in study.arms or not study.arms[recipe.match].from_
+        ):
+            raise StudyError(f"arm '{name}' matches '{recipe.match}', which trains on nothing here")
+    if study.student:
+        registry.load("students", study.student.name)
+    for name in {study.compare.baseline, *(arm for pair in study.compare.pairs or () for arm in pair)} - {
+        None
+    }:
+        if name not in study.arms:
+            raise StudyError(f"compare names '{name}', which is no arm", did_you_mean(str(name), study.arms))
+    if study.lineage:
+        return

@@ -1,0 +1,130 @@
+"""The room ``report``: a run directory → a page that can be read, sent and kept.
+
+    from understudy.report import build
+    build(Path("runs/quickstart"))      # runs/quickstart/report.html
+
+The page is one file: no network, no script. ``report.md`` has the same tables as text, ``figures/`` the figure
+as SVG and PNG. All are made from the run directory alone, so a report can be built again wherever that is.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from understudy.report.cells import DASH, listing, visible
+
+__all__ = ["build"]
+
+_HERE = Path(__file__).parent
+_MARKDOWN = re.compile(r"[\\`*_{}<>|~$]|\](?=[(\[:])")
+
+
+def build(run: Path) -> Path:
+    """Write ``report.html``, ``report.md`` and ``figures/accuracy.svg`` and ``.png`` into a run directory.
+
+    Every file is written beside its place and then moved into it. Returns the path of the page.
+    Raises ``RunError`` if the directory holds no finished run, ``InputError`` if a file of it cannot be read.
+    """
+    from understudy.report import contents, figures
+
+    found = contents.read(run)
+    table = figures.published(found)
+    panels = [figures.own_panel(found), *([figures.published_panel(found, table)] if table else [])]
+    together = figures.side_by_side(panels)
+    context = {**_context(found), "published": table, "published_note": figures.NOTE}
+    drawn = [Markup(figures.svg(panel, "transparent")) for panel in panels]  # noqa: S704 (our own drawing; it escapes its labels)
+    css = Markup((_HERE / "page.css").read_text(encoding="utf-8"))  # noqa: S704 (our own file)
+    (run / "figures").mkdir(exist_ok=True)
+    _write(run / "figures" / "accuracy.svg", figures.svg(together, "white").encode())
+    _write(run / "figures" / "accuracy.png", figures.png(together))
+    _write(run / "report.md", _render("report.md.jinja", _as_markdown, context))
+    _write(
+        run / "report.html", _render("page.html.jinja", _as_html, {**context, "panels": drawn, "css": css})
+    )
+    return run / "report.html"
+
+
+def _context(found: Any) -> dict[str, Any]:
+    """What both templates are filled with."""
+    from understudy.report import examples, making, sections, sentences
+
+    shown = examples.examples(found)
+    return {
+        "run": found,
+        "title": str(found.study.get("study") or found.path.name),
+        "question": str(found.study.get("question") or ""),
+        "note": str(found.study.get("note") or ""),
+        "answer": " ".join(sentences.answer(found)),
+        "alternative": sentences.alternative(found),
+        "summary": making.summary(found),
+        "results": sections.results(found),
+        "comparisons": sections.comparisons(found),
+        "family": sum(e.p_value is not None for e in found.named("accuracy difference")),
+        "methods": listing(dict.fromkeys(e.method for e in found.named("accuracy difference"))),
+        "trace_counts": sections.trace_counts(found),
+        "trace_shares": sections.trace_shares(found),
+        "trace_rule": sentences.trace_rule(found),
+        "no_verdicts": sentences.no_verdicts(found),
+        "style": sections.style(found),
+        "checks": sections.checks(found),
+        "examples": shown,
+        "same_problem": examples.same_problem(shown),
+        "limits": sentences.limits(found),
+        "making": making.facts(found),
+        "stages": making.stages(found),
+    }
+
+
+def _render(template: str, finalize: Callable[[Any], Any], context: Mapping[str, Any]) -> bytes:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        finalize=finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals["fence"] = _fence
+    return environment.get_template(template).render(context).encode()
+
+
+def _as_html(value: Any) -> Any:
+    """What a template's ``{{ }}`` puts out; jinja escapes it afterwards unless it is markup."""
+    return value if isinstance(value, Markup) else visible(DASH if value is None else str(value))
+
+
+def _as_markdown(value: Any) -> Markup:
+    """The same for Markdown: one line, and nothing in it is read as markup."""
+    if isinstance(value, Markup):
+        return value
+    line = " ".join(visible(DASH if value is None else str(value)).split()).replace("&", "&amp;")
+    line = _MARKDOWN.sub(lambda match: {"<": "&lt;", ">": "&gt;"}.get(match[0], f"\\{match[0]}"), line)
+    return Markup(line)  # noqa: S704 (escaped in the line above)
+
+
+def _fence(text: str) -> Markup:
+    """The text as a block of Markdown code, whatever backticks it holds."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    marks = "`" * max(3, longest + 1)
+    return Markup(f"{marks}text\n{visible(text).rstrip()}\n{marks}")  # noqa: S704 (code is not read as markup)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write all of a file or nothing of it."""
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        temporary = Path(file.name)
+    try:
+        temporary.write_bytes(content)
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

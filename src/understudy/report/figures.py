@@ -1,0 +1,153 @@
+"""The figure of a run: accuracy with its 95 % interval, one row an arm, beside what others published.
+
+    understudy report runs/quickstart      # writes runs/quickstart/figures/accuracy.svg and .png
+
+Arms run down the page, so that long names and many of them fit. Samplings differ in colour and in shape.
+"""
+
+import io
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+
+from understudy.errors import UnknownName, did_you_mean
+from understudy.report.cells import decimal, percent, visible
+from understudy.report.contents import Contents
+
+NOTE = "published, another task and other students: compare the order, not the heights"
+_OWN = ["this run: accuracy on the test problems, %", "dot and 95 % interval"]
+_INKS = ("#2f7fc1", "#e0792b", "#3f9d63", "#a45fb5", "#b8902c", "#c94f5f")
+_SHAPES = ("circle", "diamond", "square", "triangle-up", "triangle-down", "cross")
+_TEXT = "#444444"
+_GREYS = ("#8593a3", "#6c7a89", "#566473")
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published table: ``accuracy`` gives percent by student, then by arm."""
+
+    source: str
+    benchmark: str
+    accuracy: Mapping[str, Mapping[str, float]]
+
+
+@cache
+def published_tables() -> Mapping[str, Published]:
+    """The tables that a study can name with ``published``."""
+    text = Path(__file__).with_name("published.toml").read_text(encoding="utf-8")
+    return {name: Published(**table) for name, table in tomllib.loads(text).items()}
+
+
+def published(contents: Contents) -> Published | None:
+    """The table that the study names, or none. Raises ``UnknownName`` for one that there is not."""
+    name = contents.study.get("published")
+    if name is None:
+        return None
+    if name not in published_tables():
+        raise UnknownName(
+            f"there is no published table '{name}'", did_you_mean(str(name), published_tables())
+        )
+    return published_tables()[name]
+
+
+def own_panel(contents: Contents) -> alt.LayerChart:
+    """Accuracy in percent for every arm and sampling of the run, with its interval."""
+    rows = [
+        {
+            "arm": visible(arm),
+            "series": visible(sampling),
+            "value": _hundred(found.value),
+            "lower": _hundred(found.lower),
+            "upper": _hundred(found.upper),
+            "label": percent(found.value),
+        }
+        for arm in contents.arms
+        for sampling in contents.samplings
+        if (found := contents.estimate("accuracy", arm, sampling)) and found.value is not None
+    ]
+    arms = [visible(arm) for arm in contents.arms]
+    series = [visible(name) for name in contents.samplings]
+    return _panel(rows, arms, series, _INKS, _OWN, apart=True)
+
+
+def published_panel(contents: Contents, table: Published) -> alt.LayerChart:
+    """The published accuracies, with the arms that the run has in the run's order, then the others."""
+    known = list(dict.fromkeys(arm for cells in table.accuracy.values() for arm in cells))
+    arms = [arm for arm in contents.arms if arm in known]
+    arms += [arm for arm in known if arm not in arms]
+    rows = [
+        {"arm": arm, "series": student, "value": value, "lower": None, "upper": None, "label": decimal(value)}
+        for student, cells in table.accuracy.items()
+        for arm, value in cells.items()
+    ]
+    first, _, second = NOTE.partition(": ")
+    return _panel(rows, arms, list(table.accuracy), _GREYS, [f"{first}:", second], apart=False)
+
+
+def side_by_side(panels: Sequence[alt.LayerChart]) -> alt.HConcatChart:
+    """The panels as one picture, each with its own colours."""
+    return alt.hconcat(*panels, spacing=40).resolve_scale(color="independent", shape="independent")
+
+
+def svg(chart: alt.LayerChart | alt.HConcatChart, background: str) -> str:
+    """The chart as SVG; on a page of its own it needs a background, inside of another it does not."""
+    stream = io.StringIO()
+    _styled(chart, background).save(stream, format="svg")
+    return stream.getvalue()
+
+
+def png(chart: alt.LayerChart | alt.HConcatChart) -> bytes:
+    """The chart as PNG on white, at twice its size."""
+    stream = io.BytesIO()
+    _styled(chart, "white").save(stream, format="png", scale_factor=2)
+    return stream.getvalue()
+
+
+def _panel(
+    rows: Sequence[Any], arms: list[str], series: list[str], inks: Sequence[str], title: Any, apart: bool
+) -> alt.LayerChart:
+    """A dot with its interval and label for each row; ``apart`` gives each series a line of its own."""
+    legend = alt.Legend(orient="top", title=None) if len(series) > 1 else None
+    colours = alt.Scale(domain=series, range=_cycle(inks, series))
+    shapes = alt.Scale(domain=series, range=_cycle(_SHAPES, series))
+    base = alt.Chart(alt.Data(values=list(rows))).encode(
+        y=alt.Y("arm:N", sort=arms, scale=alt.Scale(domain=arms), title=None),
+        color=alt.Color("series:N", scale=colours, legend=legend),
+    )
+    if apart:
+        base = base.encode(yOffset=alt.YOffset("series:N", sort=series, scale=alt.Scale(domain=series)))
+    across = alt.Scale(domain=[0, 100])
+    axis = alt.Axis(values=[0, 25, 50, 75, 100], labelFlush=False)
+    intervals = base.mark_rule(strokeWidth=2).encode(
+        x=alt.X("lower:Q", scale=across, axis=axis, title=None), x2="upper:Q"
+    )
+    dots = base.mark_point(filled=True, size=60, opacity=1).encode(
+        x="value:Q", shape=alt.Shape("series:N", scale=shapes, legend=legend)
+    )
+    place = {"align": "left", "dx": 7} if apart else {"align": "center", "dy": -10}
+    labels = base.mark_text(fontSize=10, **place).encode(x="end:Q", text="label:N", color=alt.value(_TEXT))
+    labels = labels.transform_calculate(end="datum.upper == null ? datum.value : datum.upper")
+    step = alt.Step(max(30, 15 * len(series)) if apart else 30, **{"for": "position"})
+    return alt.layer(intervals, dots, labels).properties(width=330, height=step, title=title)
+
+
+def _styled(chart: Any, background: str) -> Any:
+    ink = {"labelFontSize": 12, "labelColor": _TEXT}
+    chart = chart.configure(background=background, font="sans-serif", padding=4).configure_view(stroke=None)
+    chart = chart.configure_axis(labelLimit=200, gridColor="#ddd", domain=False, ticks=False, **ink)
+    chart = chart.configure_axisY(labelPadding=8, grid=False)
+    chart = chart.configure_legend(labelLimit=200, symbolOpacity=1, **ink)
+    return chart.configure_title(anchor="start", fontSize=12, fontWeight="normal", color=_TEXT, offset=10)
+
+
+def _cycle(values: Sequence[str], series: Sequence[str]) -> list[str]:
+    return [values[index % len(values)] for index in range(len(series))]
+
+
+def _hundred(share: float | None) -> float | None:
+    return None if share is None else 100 * share

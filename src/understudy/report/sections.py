@@ -1,0 +1,199 @@
+"""The tables of the report, each from the contents of a run directory.
+
+comparisons(read(Path("runs/quickstart"))).rows
+"""
+
+import json
+
+import polars as pl
+
+from understudy.compare import two_by_two
+from understudy.report import cells
+from understudy.report.cells import DASH, Table
+from understudy.report.contents import Contents
+from understudy.types import Estimate
+
+ALPHA = 0.05
+PIVOTS = ("realization", "verification", "exploration", "integration")
+
+
+def verdict(estimate: Estimate) -> str:
+    """What a comparison shows: a difference needs a corrected p under 0.05 and an interval without zero.
+
+    The p-value is about the students that were trained; the interval also covers how other seeds would do.
+    """
+    if estimate.p_adjusted is None or estimate.value is None:
+        return "not tested"
+    touches = estimate.lower is not None and estimate.upper is not None and estimate.lower <= 0 <= estimate.upper
+    if estimate.p_adjusted >= ALPHA or estimate.value == 0 or touches:
+        return "no difference shown"
+    return "higher" if estimate.value > 0 else "lower"
+
+
+def results(contents: Contents) -> Table:
+    """Accuracy with its bounds, what became of the attempts, and what the student was trained on."""
+    head = ["Arm", "Sampling", "Accuracy, % [interval]", "Problems", "If unscored were right, %"]
+    head += ["Truncated, %", "Empty, %", "Malformed, %", "Error, %", "Mean tokens"]
+    head += ["Training examples", "Steps", "Training tokens"] if contents.trains else []
+    rows = [
+        [
+            arm,
+            sampling,
+            *_accuracy(contents, arm, sampling),
+            *(_training(contents, arm) if contents.trains else []),
+        ]
+        for arm in contents.arms
+        for sampling in contents.samplings
+    ]
+    return Table(head, "ll" + "r" * (len(head) - 2), rows)
+
+
+def comparisons(contents: Contents) -> Table:
+    """Every pair of arms that was compared, in the order of the run's estimates."""
+    head = ["Arm", "compared with", "Sampling", "Difference, points [interval]", "Problems", "p", "p (Holm)"]
+    head += ["Verdict", "Detectable, points"]
+    return Table(head, "lllrrrrlr", [_comparison(contents, found) for found in differences(contents)])
+
+
+def differences(contents: Contents) -> list[Estimate]:
+    """The accuracy differences, pair by pair, each pair's samplings in the order of the study."""
+    found = contents.named("accuracy difference")
+    pairs = list(dict.fromkeys((e.arm, e.versus) for e in found))
+    return sorted(found, key=lambda e: (pairs.index((e.arm, e.versus)), contents.samplings.index(e.sampling)))
+
+
+def trace_counts(contents: Contents) -> Table:
+    """Answer against trace as counts. Empty if no trace has a verdict."""
+    head = ["Arm", "Sampling", "Both right", "Answer only", "Trace only", "Neither", "No verdict"]
+    if not has_verdicts(contents):
+        return Table(head, "llrrrrr", [])
+    names = ["answer_and_trace", "answer_not_trace", "trace_not_answer", "neither", "no_trace"]
+    counts = {
+        (row["arm"], row["sampling"]): row for row in two_by_two(contents.outcomes).iter_rows(named=True)
+    }
+    rows = [
+        [arm, sampling, *(cells.decimal(counts[arm, sampling][name], 0) for name in names)]
+        for arm in contents.arms
+        for sampling in contents.samplings
+        if any(counts.get((arm, sampling), {}).get(name) for name in names[:4])
+    ]
+    return Table(head, "llrrrrr", rows)
+
+
+def trace_shares(contents: Contents) -> Table:
+    """The joint and the conditional figures, each with its denominator. Empty if no trace has a verdict."""
+    head = ["Arm", "Sampling", "P(A∧T), %", "of", "P(A|T), %", "of", "P(A|¬T), %", "of", "Odds ratio"]
+    names = ["answer and trace right", "answer right given trace right", "answer right given trace wrong"]
+    rows = []
+    for arm in contents.arms if has_verdicts(contents) else []:
+        for sampling in contents.samplings:
+            found = [contents.estimate(name, arm, sampling) for name in names]
+            if any(found):
+                odds = contents.estimate("odds ratio of answer and trace", arm, sampling)
+                pairs = [
+                    cell for e in found for cell in (cells.share(e), cells.decimal(e.n if e else None, 0))
+                ]
+                rows.append([arm, sampling, *pairs, cells.ratio(odds)])
+    return Table(head, "llrrrrrrr", rows)
+
+
+def has_verdicts(contents: Contents) -> bool:
+    """Whether any trace was checked."""
+    return contents.outcomes["trace"].drop_nulls().len() > 0
+
+
+def style(contents: Contents) -> Table:
+    """The style of what each student was trained on, then of what it wrote on the test problems."""
+    head = ["Arm", "Traces", "n", "Mean tokens", "Mean words"]
+    head += [f"{pivot.capitalize()} / 1,000 words" for pivot in PIVOTS]
+    head += ["≥ 3 of 4 pivots, %", "Backtracks / trace"]
+    rows = []
+    for arm in contents.arms:
+        trained_on = contents.train_table("style", arm)
+        if trained_on is not None:
+            rows.append([arm, "trained on", *_style(trained_on, None)])
+        for sampling in contents.samplings:
+            written = written_style(contents, arm, sampling)
+            if written is not None:
+                tokens = contents.value("mean tokens", arm, sampling)
+                rows.append([arm, f"written,\N{NO-BREAK SPACE}{sampling}", *_style(written, tokens)])
+    return Table(head, "ll" + "r" * (len(head) - 2), rows)
+
+
+def written_style(contents: Contents, arm: str, sampling: str) -> pl.DataFrame | None:
+    """The style of all test traces of an arm, of every seed."""
+    frames = [contents.test_table("style", arm, sampling, seed) for seed in contents.seeds]
+    found = [frame for frame in frames if frame is not None]
+    return pl.concat(found) if found else None
+
+
+def checks(contents: Contents) -> Table:
+    """What each variant promised and how often it held."""
+    rows = [
+        [
+            row["arm"] or DASH,
+            row["variant"] or DASH,
+            row["claim"] or DASH,
+            cells.percent(row["value"]),
+            cells.decimal(row["n"], 0),
+            cells.decimal(row["dropped"], 0),
+            _reasons(row["dropped_reasons"]),
+        ]
+        for row in contents.checks.iter_rows(named=True)
+    ]
+    head = ["Arm", "Variant", "Claim", "Holds, %", "Traces", "Dropped", "Why dropped"]
+    return Table(head, "lllrrrl", rows)
+
+
+def _accuracy(contents: Contents, arm: str, sampling: str) -> list[str]:
+    accuracy = contents.estimate("accuracy", arm, sampling)
+    shares = [f"share {status}" for status in ("truncated", "empty", "malformed", "error")]
+    return [
+        cells.share(accuracy),
+        cells.decimal(accuracy.n if accuracy else None, 0),
+        cells.percent(contents.value("accuracy if unscored were right", arm, sampling)),
+        *(cells.percent(contents.value(name, arm, sampling)) for name in shares),
+        cells.decimal(contents.value("mean tokens", arm, sampling)),
+    ]
+
+
+def _training(contents: Contents, arm: str) -> list[str]:
+    rows = contents.training.filter(pl.col("arm") == arm)
+    return [cells.spread(rows[column].to_list()) for column in ("examples", "steps", "tokens")]
+
+
+def _comparison(contents: Contents, found: Estimate) -> list[str]:
+    detectable = contents.estimate("detectable difference", found.arm, found.sampling, found.versus)
+    return [
+        found.arm,
+        found.versus or DASH,
+        found.sampling,
+        cells.difference(found),
+        cells.decimal(found.n, 0),
+        cells.probability(found.p_value),
+        cells.probability(found.p_adjusted),
+        verdict(found),
+        cells.percent(detectable.value if detectable else None),
+    ]
+
+
+def _style(frame: pl.DataFrame, tokens: float | None) -> list[str]:
+    from understudy.profile import summarise
+
+    row = summarise(frame).row(0, named=True)
+    return [
+        cells.decimal(row["n"], 0),
+        cells.decimal(tokens),
+        cells.decimal(row["mean_words"]),
+        *(cells.decimal(row[pivot]) for pivot in PIVOTS),
+        cells.percent(row["at_least_3_pivot_types"]),
+        cells.decimal(row["mean_backtracks"], 2),
+    ]
+
+
+def _reasons(text: str | None) -> str:
+    try:
+        reasons = json.loads(text or "{}")
+        return "; ".join(f"{reason} ({count})" for reason, count in reasons.items()) or DASH
+    except (ValueError, AttributeError):
+        return text or DASH

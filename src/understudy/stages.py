@@ -1,0 +1,194 @@
+"""What each stage of a study does: read tables, call a room, write one table or checkpoint.
+
+Every function has the form ``(inputs, output, parameters, report)`` and runs in a worker process; ``parameters`` are
+plain values, so that they can be hashed.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from understudy import registry, tables
+from understudy.protocols import Report
+from understudy.registry import Piece
+from understudy.rundir import Paths
+from understudy.types import Estimate, Problem, Recipe, Sampling, Score, Trace
+
+Parameters = Mapping[str, Any]
+
+
+def draw_problems(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """Problems of both splits, refusing overlap."""
+    from understudy.collect import draw
+
+    problems = draw(_task(parameters), parameters["train"], parameters["test"], parameters["seed"])
+    tables.write_records(Problem, problems, output)
+
+
+def collect_traces(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """What a model writes for the problems of one split."""
+    from understudy.collect import collect
+
+    problems = [p for p in _problems(inputs).values() if p.split == parameters["split"]]
+    model = _build("models", parameters["model"], parameters)
+    sampling = Sampling(**parameters["sampling"])
+    tables.write_records(Trace, collect(problems, model, sampling, parameters["arm"]), output)
+
+
+def sample_student(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """What a student writes for the test problems, sampled one way."""
+    from understudy.collect import collect
+    from understudy.models.transformers import Transformers
+
+    problems = [p for p in _problems(inputs).values() if p.split == "test"]
+    model = Transformers(str(inputs["student"]), model=parameters["name"], report=report)
+    sampling = Sampling(**parameters["sampling"])
+    arm = f"{parameters['name']}-{sampling.name}"
+    tables.write_records(Trace, collect(problems, model, sampling, arm), output)
+
+
+def vary_traces(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """Another arm's traces, or a model's, changed by one variant."""
+    from understudy.vary import vary
+
+    piece = Piece.parse(parameters["variant"])
+    variant = _build("variants", parameters["variant"], parameters)
+    traces = tables.read_records(Trace, inputs["traces"])
+    changed = vary(traces, _problems(inputs), variant, piece.name, parameters["arm"], parameters["seed"])
+    tables.write_records(Trace, changed, output)
+
+
+def rename_traces(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """Another arm's traces under this arm's name."""
+    traces = tables.read_records(Trace, inputs["traces"])
+    arm = parameters["arm"]
+    renamed = [
+        replace(t, trace_id=f"{arm}/{t.problem_id}/{t.sample}", parent_id=t.trace_id, variant=None)
+        for t in traces
+    ]
+    tables.write_records(Trace, renamed, output)
+
+
+def check_manipulation(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """Whether a variant kept what it keeps and made what it makes."""
+    from understudy.vary import check
+
+    piece = Piece.parse(parameters["variant"])
+    variant = _build("variants", parameters["variant"], parameters)
+    before = {trace.trace_id: trace for trace in tables.read_records(Trace, inputs["before"])}
+    after = tables.read_records(Trace, inputs["after"])
+    scores = tables.read_records(Score, inputs["scores"])
+    tables.write(check(parameters["arm"], piece.name, variant, before, after, scores), output, "check")
+
+
+def score_traces(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """Answer and trace scores."""
+    from understudy.verify import verify
+
+    traces = tables.read_records(Trace, inputs["traces"])
+    tables.write_records(Score, verify(traces, _problems(inputs), _task(parameters)), output)
+
+
+def profile_style(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """The style of every trace."""
+    from understudy.profile import style
+
+    tables.write(style(tables.read(inputs["traces"])), output, "style")
+
+
+def segment_steps(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """The steps of every trace."""
+    from understudy.profile import steps
+
+    tables.write(steps(tables.read(inputs["traces"])), output, "step")
+
+
+def start_student(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """The checkpoint that every arm starts from."""
+    student = _build("students", parameters["student"], parameters)
+    student.start(output, parameters["seed"], report)
+
+
+def train_student(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """One arm's student with one seed."""
+    from understudy.train import train
+
+    matched = None
+    if "matched" in inputs:
+        matched = (tables.read_records(Trace, inputs["matched"]), Recipe(**parameters["matched_recipe"]))
+    train(
+        tables.read_records(Trace, inputs["traces"]),
+        _problems(inputs),
+        inputs["start"],
+        Recipe(**parameters["recipe"]),
+        parameters["seed"],
+        parameters["arm"],
+        output,
+        report,
+        matched,
+    )
+
+
+def gather_training(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """What every training took: examples, epochs, steps, tokens, final loss."""
+    rows = []
+    for role, path in inputs.items():
+        arm, _, seed = role.rpartition("/")
+        summary = json.loads((path / "training.json").read_text(encoding="utf-8"))
+        rows.append({"arm": arm, "seed": int(seed), **summary})
+    types = {"arm": pl.String(), "seed": pl.Int64(), "examples": pl.Int64(), "epochs": pl.Float64()}
+    schema = pl.Schema({**types, "steps": pl.Int64(), "tokens": pl.Int64(), "final_loss": pl.Float64()})
+    tables.write(pl.DataFrame(rows, schema=schema), output, "training")
+
+
+def gather_checks(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """All manipulation checks in one table."""
+    from understudy.vary import CHECKS
+
+    frames = [tables.read(path) for path in inputs.values()]
+    tables.write(pl.concat(frames) if frames else CHECKS.to_frame(), output, "checks")
+
+
+def gather_outcomes(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """One row for every attempt at a test problem, with what became of it."""
+    from understudy.verify import outcomes
+
+    frames = []
+    for group in parameters["groups"]:
+        name = f"{group['arm']}/{group['seed']}-{group['sampling']}"
+        traces = tables.read_records(Trace, inputs[f"traces/{name}"])
+        frames.append(outcomes(traces, tables.read_records(Score, inputs[f"scores/{name}"]), **group))
+    tables.write(pl.concat(frames), output, "outcomes")
+
+
+def compare_arms(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """Figures with intervals, and arm against arm."""
+    from understudy.compare import estimate
+
+    frame = tables.read(inputs["outcomes"])
+    pairs = parameters["pairs"]
+    found = estimate(
+        frame,
+        parameters["arms"],
+        parameters["baseline"],
+        None if pairs is None else [(a, b) for a, b in pairs],
+        parameters["seed"],
+        parameters["resamples"],
+    )
+    tables.write_records(Estimate, found, output)
+
+
+def _problems(inputs: Paths) -> dict[str, Problem]:
+    return {problem.problem_id: problem for problem in tables.read_records(Problem, inputs["problems"])}
+
+
+def _task(parameters: Parameters) -> Any:
+    return registry.build("tasks", Piece.parse(parameters["task"]), root=Path(parameters["root"]))
+
+
+def _build(shelf: str, piece: Any, parameters: Parameters) -> Any:
+    return registry.build(shelf, Piece.parse(piece), task=_task(parameters), root=Path(parameters["root"]))
