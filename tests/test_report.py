@@ -1,144 +1,18 @@
-"""The report: what a reader sees of a run directory, also of an odd, a hostile and a half-empty one."""
+"""The page: what a reader sees of a run directory, also of an odd, a hostile and a half-empty one."""
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
-from random import Random
-from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from understudy.compare import OUTCOMES, estimate
+from report_run import ACCURACY, REASONING, Maker, figure
 from understudy.errors import InputError, RunError, UnknownName
-from understudy.report import _as_html, _as_markdown, _fence, build
-from understudy.report import cells, contents, examples, sections, sentences
+from understudy.report import build, cells, contents, examples, making, sections, sentences
 from understudy.tables import write, write_records
-from understudy.types import Estimate, Problem, Trace
-
-ACCURACY = {"base": 0.2, "ST": 0.9, "ST-HC": 0.5, "ST-HC-W": 0.3, "SBS": 0.3, "ST-NT": 0.25}
-REASONING = {
-    "ST": "+3 gives 7 . hmm that fails . alternatively x2 gives 8 . let me check : 8 is 8 . so overall",
-    "ST-HC": "what if we try +3 . wait no . another option : x2 . to verify : 8 . putting it together :",
-}
-
-
-class Maker:
-    """A small run directory, the same one for the same arguments."""
-
-    def __init__(self, run: Path, accuracy: Mapping[str, float], n: int = 60, seeds: Sequence[int] = (0,)) -> None:
-        self.run, self.accuracy, self.seeds = run, accuracy, seeds
-        self.samplings = ["greedy", "sampled"]
-        self.study: dict[str, Any] = {
-            "study": "quickstart",
-            "question": "Do students learn the style of a trace or its substance?",
-            "seeds": list(seeds),
-            "task": "reach",
-            "student": "tiny-llama",
-            "sample": {"greedy": {"temperature": 0}, "sampled": {"temperature": 0.8}},
-            "arms": {arm: {} if arm == "base" else {"from": "search"} for arm in accuracy},
-            "compare": {"baseline": next(iter(accuracy))},
-            "published": "style-over-substance",
-        }
-        self.problems = [
-            Problem(f"reach-{i:04}", "reach", f"from {i % 10} use +3 x2 reach 8 in_2 ?", "+3 x2", "test")
-            for i in range(n)
-        ]
-        self.reasoning: dict[str, str | None] = {arm: REASONING.get(arm) for arm in accuracy}
-        self.trace_verdicts = True
-
-    def outcomes(self) -> pl.DataFrame:
-        rows = [
-            self._outcome(arm, seed, sampling, problem.problem_id)
-            for arm in self.accuracy
-            for seed in self.seeds
-            for sampling in self.samplings
-            for problem in self.problems
-        ]
-        return pl.DataFrame(rows, schema=OUTCOMES, orient="row")
-
-    def _outcome(self, arm: str, seed: int, sampling: str, problem: str) -> tuple[Any, ...]:
-        rng = Random(f"{arm} {seed} {sampling} {problem}")
-        right = float(rng.random() < self.accuracy[arm])
-        cut = arm == "ST" and rng.random() < 0.1
-        trace = float(rng.random() < (0.8 if right else 0.1)) if self.reasoning[arm] else None
-        status, answer = ("truncated", None) if cut else ("finished", right)
-        verdict = trace if self.trace_verdicts else None
-        return (arm, seed, sampling, problem, 0, f"{arm}/{seed}/{problem}", status, answer, verdict, 40)
-
-    def make(self, estimates: Sequence[Estimate] | None = None) -> Path:
-        self.run.mkdir(parents=True, exist_ok=True)
-        outcomes = self.outcomes()
-        if estimates is None:
-            estimates = estimate(outcomes, list(self.accuracy), self.study["compare"]["baseline"], resamples=200)
-        (self.run / "study.yaml").write_text(json.dumps(self.study, indent=1))  # JSON is YAML
-        manifest = {
-            "understudy": "0.1.0",
-            "schema": 1,
-            "python": "3.11.7",
-            "platform": "Linux",
-            "packages": {"polars": "2.1.0", "scipy": "1.17.0"},
-            "git": {"commit": "0123456789abcdef", "dirty": True},
-            "hardware": {"cpu": "a CPU", "cores": 2, "memory_gb": 8.0, "accelerator": None},
-            "seeds": list(self.seeds),
-        }
-        (self.run / "manifest.json").write_text(json.dumps(manifest))
-        stages = [("problems", 0.5), ("train ST 0", 60.0), ("train ST 0", 30.0), ("evaluate ST 0", 12.0)]
-        lines = [json.dumps({"stage": stage, "seconds": took, "started": "2025-11-21"}) for stage, took in stages]
-        (self.run / "timings.jsonl").write_text("\n".join([*lines, '{"stage": "tra']))
-        write_records(Problem, self.problems, self.run / "problems.parquet")
-        write(outcomes, self.run / "outcomes.parquet", "outcomes")
-        write_records(Estimate, estimates, self.run / "estimates.parquet")
-        self._traces()
-        self._training()
-        return self.run
-
-    def _traces(self) -> None:
-        for arm in self.accuracy:
-            response = "answer +3 x2" if arm != "base" else "answer <b>&"
-            traces = [
-                Trace(f"{arm}/0/{p.problem_id}", p.problem_id, arm, response, self.reasoning[arm])
-                for p in self.problems
-            ]
-            shelf = self.run / "traces" / "test" / arm
-            shelf.mkdir(parents=True, exist_ok=True)
-            write_records(Trace, traces, shelf / "0-greedy.parquet")
-            for place in (f"test/{arm}/0-greedy", f"train/{arm}"):
-                if place != "train/base":
-                    path = self.run / "style" / f"{place}.parquet"
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    write(style_rows(traces), path, "style")
-
-    def _training(self) -> None:
-        trained = [arm for arm in self.accuracy if arm != "base"]
-        training = [(arm, s, 3000, 3.0, 700, 100_000 * (i + 1), 0.4) for i, arm in enumerate(trained) for s in self.seeds]
-        write(pl.DataFrame(training, schema=contents.TRAINING, orient="row"), self.run / "training.parquet", "training")
-        checks = [(arm, "wrong-ending", "makes wrong-answer", 0.995, 2990, 10, '{"no other answer":10}') for arm in trained[:1]]
-        write(pl.DataFrame(checks, schema=contents.CHECKS, orient="row"), self.run / "checks.parquet", "checks")
-
-
-def style_rows(traces: Sequence[Trace]) -> pl.DataFrame:
-    counts = {name: 1 for name in ("realization", "verification", "exploration", "integration")}
-    return pl.DataFrame(
-        [
-            {
-                "trace_id": trace.trace_id,
-                "problem_id": trace.problem_id,
-                "source": "reasoning" if trace.reasoning else "response",
-                "characters": 100,
-                "words": 20,
-                "steps": 4,
-                **counts,
-                "backtracks": 1,
-                "pivot_types": 4,
-            }
-            for trace in traces
-        ]
-    )
+from understudy.types import Estimate, Problem
 
 
 class Page(HTMLParser):
@@ -157,7 +31,9 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "srcset")]
+        self.addresses += [
+            value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "srcset")
+        ]
         if tag not in self.VOID:
             self.open.append(tag)
 
@@ -167,3 +43,232 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if not self.open or self.open[-1] not in ("style", "script"):
             self.texts.append(data)
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of six arms, built once."""
+    run = Maker(tmp_path_factory.mktemp("runs") / "quick", ACCURACY).make()
+    assert build(run) == run / "report.html"
+    return run
+
+
+def made(maker: Maker) -> tuple[Page, str]:
+    """The page and the Markdown of a run that is made and reported now."""
+    run = maker.make()
+    return Page(build(run).read_text(encoding="utf-8")), (run / "report.md").read_text(encoding="utf-8")
+
+
+def made_with(tmp_path: Path, estimates: Sequence[Estimate]) -> tuple[Page, str]:
+    """A run whose estimates are these alone."""
+    run = Maker(tmp_path / "run", ACCURACY).make(estimates)
+    return Page(build(run).read_text(encoding="utf-8")), (run / "report.md").read_text(encoding="utf-8")
+
+
+def test_the_page_needs_nothing_from_outside(quick: Path) -> None:
+    html = (quick / "report.html").read_text(encoding="utf-8")
+    page = Page(html)
+    assert page.open == []
+    assert all(address.startswith("#") for address in page.addresses)
+    assert not {"script", "link", "iframe", "img", "object", "foreignobject"} & set(page.tags)
+    assert not re.search(r"url\(|@import", html)
+    linked = {address[1:] for address in page.addresses}
+    assert linked <= set(re.findall(r'id="([^"]+)"', html))
+
+
+def test_all_files_are_there_and_nothing_is_left_behind(quick: Path) -> None:
+    assert (quick / "figures/accuracy.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (quick / "figures/accuracy.svg").read_text(encoding="utf-8")
+    assert sorted(path.name for path in (quick / "figures").iterdir()) == ["accuracy.png", "accuracy.svg"]
+    assert not [path for path in quick.iterdir() if path.name.startswith(".")]
+
+
+def test_the_same_run_gives_the_same_bytes(quick: Path) -> None:
+    names = ("report.html", "report.md", "figures/accuracy.svg", "figures/accuracy.png")
+    before = [(quick / name).read_bytes() for name in names]
+    build(quick)
+    assert [(quick / name).read_bytes() for name in names] == before
+
+
+def test_arms_keep_the_order_of_the_study(quick: Path) -> None:
+    rows = sections.results(contents.read(quick)).rows
+    assert list(dict.fromkeys(row[0] for row in rows)) == list(ACCURACY)
+    assert [row[1] for row in rows[:2]] == ["greedy", "sampled"]
+
+
+def test_figures_of_the_tables_are_those_of_the_estimates(quick: Path) -> None:
+    found = contents.read(quick)
+    accuracy = found.estimate("accuracy", "ST", "greedy")
+    assert accuracy is not None and accuracy.value is not None
+    row = next(row for row in sections.results(found).rows if row[:2] == ["ST", "greedy"])
+    assert row[2] == cells.share(accuracy) and row[2].startswith(f"{100 * accuracy.value:.1f} [")
+    assert row[-3:] == ["3,000", "700", "100,000"]
+    base = next(row for row in sections.results(found).rows if row[0] == "base")
+    assert base[-3:] == ["–", "–", "–"], "an arm without training has no training figures, not zeros"
+
+
+def test_trace_and_answer_are_counted_with_denominators(quick: Path) -> None:
+    found = contents.read(quick)
+    counts = {tuple(row[:2]): [int(cell) for cell in row[2:]] for row in sections.trace_counts(found).rows}
+    assert {arm for arm, _ in counts} == {"ST", "ST-HC"}, "arms without verdicts are left out"
+    for row in sections.trace_shares(found).rows:
+        both, answer_only, trace_only, neither, unchecked = counts[row[0], row[1]]
+        assert [row[3], row[5], row[7]] == [
+            str(both + answer_only + trace_only + neither + unchecked),
+            str(both + trace_only),
+            str(answer_only + neither),
+        ]
+        assert row[4].startswith(f"{100 * both / (both + trace_only):.1f}")
+
+
+def test_both_texts_tell_the_same(quick: Path) -> None:
+    page = Page((quick / "report.html").read_text(encoding="utf-8")).text
+    markdown = (quick / "report.md").read_text(encoding="utf-8")
+    found = contents.read(quick)
+    for sentence in (*sentences.answer(found), *sentences.limits(found)):
+        assert sentence in page and sentence.replace("&", "&amp;") in markdown
+    for heading in re.findall(r"^## (.+)$", markdown, re.MULTILINE):
+        assert heading in page
+
+
+def test_pivots_are_marked_by_type_and_no_text_is_lost(quick: Path) -> None:
+    shown = {example.arm: example for example in examples.examples(contents.read(quick))}
+    assert {part.pivot for part in shown["ST-HC"].reasoning if part.pivot} == {
+        "realization",
+        "verification",
+        "exploration",
+        "integration",
+    }
+    for arm, text in REASONING.items():
+        assert "".join(part.text for part in shown[arm].reasoning) == text
+    assert (
+        '<mark class="realization" title="realization">hmm that fails</mark>'
+        in (quick / "report.html").read_text()
+    )
+
+
+def test_examples_are_of_one_problem_and_say_what_became_of_them(quick: Path) -> None:
+    found = contents.read(quick)
+    shown = examples.examples(found)
+    assert [example.arm for example in shown] == list(ACCURACY) and examples.same_problem(shown)
+    first = found.outcomes.filter((pl.col("sampling") == "greedy") & (pl.col("problem_id") == "reach-0000"))
+    for example, (answer,) in zip(shown, first.select("answer").iter_rows(), strict=True):
+        assert example.answer.startswith(
+            {1.0: "answer right", 0.0: "answer wrong", None: "answer not scored"}[answer]
+        )
+
+
+def test_hostile_text_is_shown_and_not_obeyed(tmp_path: Path) -> None:
+    arms = {"<script>alert(1)</script>": 0.3, "a & b | c\u202e": 0.5}
+    maker = Maker(tmp_path / "run", arms)
+    maker.study["question"] = "<img src=x onerror=alert(1)> & `code` [link](http://example.org) **bold**"
+    maker.study["note"] = "</style><script>alert(3)</script>"
+    maker.reasoning = dict.fromkeys(
+        arms, "wait no </div><script>alert(2)</script> & \x00\u202eevil ``` \x1b[31m"
+    )
+    maker.problems = [
+        Problem(p.problem_id, p.task, "<b>&\u2066 ``` </pre>", "</td>", "test") for p in maker.problems
+    ]
+    page, markdown = made(maker)
+    assert "script" not in page.tags and "img" not in page.tags and page.open == []
+    for said in ("<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "alert(2)", "alert(3)"):
+        assert said in page.text
+    for text in (page.text, markdown):
+        assert not re.search("[\x00\x1b\u202e\u2066]", text) and "⟨U+202E⟩" in text and "⟨U+0000⟩" in text
+    outside_code = re.sub(r"(?ms)^(`{3,})text\n.*?^\1$", "", markdown)
+    assert "<" not in outside_code and not re.search(r"(?<!\\)\]\(http", outside_code)
+    assert "a &amp; b \\| c" in outside_code
+
+
+def test_missing_estimates_are_dashes(tmp_path: Path) -> None:
+    page, markdown = made_with(
+        tmp_path, [figure("accuracy", 0.5, lower=0.4, upper=0.6), figure("accuracy", None, "SBS")]
+    )
+    row = next(line for line in markdown.splitlines() if line.startswith("| ST | greedy"))
+    assert row.startswith("| ST | greedy | 50.0 [40.0, 60.0] | 60 | – | – | – | – | – | – |")
+    assert "| SBS | greedy | – | 60 | – |" in markdown
+    assert "nan" not in page.text.lower().split() and "None" not in page.text
+    assert "No two arms were compared; accuracy was 50.0 % for ST." in page.text
+
+
+def test_one_arm(tmp_path: Path) -> None:
+    page, _ = made(Maker(tmp_path / "run", {"only": 0.4}))
+    assert "No two arms were compared" in page.text and "The run compares no two arms." in page.text
+    assert "One training seed" in page.text
+
+
+def test_twelve_arms_with_long_names(tmp_path: Path) -> None:
+    arms = {
+        f"an arm whose name goes on, steps shuffled, seed {i}, and then some more of it": i / 12
+        for i in range(12)
+    }
+    page, markdown = made(Maker(tmp_path / "run", arms, n=20))
+    for arm in arms:
+        assert arm in page.text and arm in markdown
+    assert "more" in sentences.answer(contents.read(tmp_path / "run"))[0]
+
+
+def test_a_study_of_files_says_that_nothing_was_trained(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "run", {"R1": 0.9, "GPT": 0.8})
+    maker.samplings = ["collected"]
+    del maker.study["student"], maker.study["published"]
+    page, _ = made(maker)
+    assert "No student was trained" in page.text and "training seed" not in page.text
+    assert "Training tokens" not in page.text and "collected" in page.text
+    assert "published" not in page.text
+
+
+def test_bare_run_directory(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text("study: bare\narms: {a: {}}\ntask: reach\n")
+    write_records(Estimate, [figure("accuracy", 0.5, "a")], tmp_path / "estimates.parquet")
+    page = Page(build(tmp_path).read_text(encoding="utf-8"))
+    for said in (
+        "The run holds no style tables.",
+        "The run holds no test traces.",
+        "there is nothing to check",
+    ):
+        assert said in page.text
+
+
+def test_resumed_stages_are_summed_and_a_torn_line_is_passed_over(quick: Path) -> None:
+    rows = {row[0]: row[1:] for row in (making.stages(contents.read(quick)).rows)}
+    assert rows == {
+        "problems": ["1", "0.5 s"],
+        "train": ["2", "90.0 s"],
+        "evaluate": ["1", "12.0 s"],
+        "all": ["4", "102.5 s"],
+    }
+
+
+def test_long_traces_are_folded_and_cut(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "run", {"base": 0.2, "R1": 0.9}, n=10)
+    maker.reasoning["R1"] = "wait no . " * 5000
+    page, markdown = made(maker)
+    assert page.tags.count("details") == 2 and "15,003 words" in page.text and "Cut here" in page.text
+    assert len(page.text) < 60_000 and len(markdown) < 20_000
+
+
+def test_problems_that_not_every_arm_attempted(tmp_path: Path) -> None:
+    run = Maker(tmp_path / "run", {"a": 0.2, "b": 0.9}, n=4).make()
+    for arm, kept in (("a", ["reach-0000", "reach-0002"]), ("b", ["reach-0001", "reach-0002"])):
+        path = run / "traces/test" / arm / "0-greedy.parquet"
+        write(pl.read_parquet(path).filter(pl.col("problem_id").is_in(kept)), path, "trace")
+    shown = examples.examples(contents.read(run))
+    assert {example.prompt for example in shown} == {"from 2 use +3 x2 reach 8 in_2 ?"}
+    write(pl.read_parquet(path).filter(pl.col("problem_id") == "reach-0001"), path, "trace")
+    shown = examples.examples(contents.read(run))
+    assert [example.prompt[:6] for example in shown] == ["from 0", "from 1"] and not examples.same_problem(
+        shown
+    )
+
+
+def test_mistakes_say_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="it has no study"):
+        build(tmp_path)
+    maker = Maker(tmp_path / "run", ACCURACY, n=5)
+    maker.study["published"] = "style-over-substanse"
+    with pytest.raises(UnknownName, match="did you mean 'style-over-substance'"):
+        build(maker.make([]))
+    (maker.run / "manifest.json").write_text("{")
+    with pytest.raises(InputError, match="json cannot be read"):
+        build(maker.run)

@@ -6,7 +6,6 @@ batches is drawn before training starts, so that an interrupted training goes on
 """
 
 import json
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,15 @@ from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.utils import logging
 
 from understudy.protocols import Report
 from understudy.randomness import stream
 from understudy.types import Recipe
+
+logging.set_verbosity_error()
+logging.disable_progress_bar()
 
 IGNORED = -100
 SAVE_STEPS = 200
@@ -79,7 +82,7 @@ def fit(
         callbacks=[_Progress(report, len(batches)), _Complete()],
     )
     trainer.batches = batches
-    trainer.remove_callback(_printer())
+    trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=_newest(work))
     model.save_pretrained(directory)
     tokenizer.save_pretrained(directory)
@@ -195,10 +198,3 @@ def _newest(work: Path) -> str | None:
     whole = [mark.parent for mark in work.glob(f"checkpoint-*/{DONE}")]
     newest = max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
     return None if newest is None else str(newest)
-
-
-def _printer() -> Any:
-    from transformers import PrinterCallback
-
-    logging.getLogger("transformers").setLevel(logging.ERROR)
-    return PrinterCallback

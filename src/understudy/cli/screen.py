@@ -66,6 +66,8 @@ class Screen:
     def start(self, stage: Stage) -> None:
         """Show a bar for a stage that takes a while."""
         self.started[stage.name] = time.perf_counter()
+        if self.verbose:
+            self.console.print(f"{stage.name}  started")
         if stage.weight > 1:
             self.tasks[stage.name] = self.bars.add_task(f"  {stage.name}", total=None)
 

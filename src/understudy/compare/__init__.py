@@ -7,9 +7,10 @@ Every row of the outcomes is one attempt. An attempt without a score is neither 
 has bounds: "accuracy" counts it as not right, "accuracy if unscored were right" as right.
 
 Intervals (95 %) are Wilson's where each problem was tried once. With several seeds or samples, attempts are
-not independent: seeds and problems are resampled, each independently, and percentiles taken. Two or three
-seeds show little of how seeds vary, so with so few such an interval is still somewhat too narrow. Where
-too little varies to resample (all right, say), it is Wilson's with a problem as the unit.
+not independent: seeds and problems are resampled, each independently, and percentiles taken. Where too little
+varies to resample (all right, say), it is Wilson's with a problem as the unit. A few seeds show little of how
+seeds vary: where accuracy moves by up to 10 points with the seed, on 300 problems, such an interval held the
+truth in 82 % of simulated studies with two seeds, 87 % with three and 94 % with five.
 
 Arms are compared on the problems that both tried. The p-value is an exact sign-flip test over problems:
 McNemar's exact test where each problem was tried once. It speaks of the students that were trained; that
@@ -92,7 +93,9 @@ def estimate(
 
     Raises ``InputError`` if the outcomes are no such table, or the baseline or a pair is not in ``arms``.
     """
-    wanted = _default_pairs(arms, baseline) if pairs is None else list(pairs)
+    wanted = (
+        _default_pairs(arms, baseline) if pairs is None else list(dict.fromkeys((a, b) for a, b in pairs))
+    )
     for name in [name for pair in wanted for name in pair] + [baseline] * (baseline is not None):
         if name not in arms:
             raise InputError(f"'{name}' is to be compared but is no arm", did_you_mean(str(name), arms))
@@ -116,9 +119,9 @@ def _default_pairs(arms: Sequence[str], baseline: str | None) -> list[tuple[str,
 
 def _of_arm(cells: Cells, bootstrap: Bootstrap) -> list[Estimate]:
     traced = cells.total("trace right") + cells.total("trace wrong") > 0
-    needed = ("tokens", "counted") if cells.single else COUNTS
-    varied = [column for column in needed if cells[column].any()]  # zeros would be resampled to zeros
-    sums = cells.sums[[list(COUNTS).index(column) for column in varied]]
+    needed = ("tokens", "counted") if cells.single else set(COUNTS) - {"right or unscored"}
+    varied = [name for name in COUNTS if name in needed and cells[name].any()]  # zeros stay zeros
+    sums = cells.sums[[list(COUNTS).index(name) for name in varied]]
     draws = dict(zip(varied, bootstrap.totals(cells.seeds, sums), strict=True))
     ratios = {**_RATIOS, **(_TRACE_RATIOS if traced else {})}
     figures = [_ratio(cells, name, draws, bootstrap) for name in ratios]

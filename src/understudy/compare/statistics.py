@@ -129,11 +129,10 @@ def detectable_difference(n: int, discordance: float, alpha: float, power: float
     from scipy.stats import norm
 
     z, z_power = float(norm.ppf(1 - alpha / 2)), float(norm.ppf(power))
-    under_root = n - z**2 + z_power**2
-    if discordance <= 0 or under_root < 0:
+    if discordance <= 0 or n < z**2:
         return None
-    f = (z * sqrt(n) + z_power * sqrt(under_root)) / (n + z_power**2)
-    return f * max(sqrt(discordance), f) if f <= 1 else None
+    f = (z * sqrt(n) + z_power * sqrt(n - z**2 + z_power**2)) / (n + z_power**2)
+    return f * max(sqrt(discordance), f)
 
 
 def odds_ratio_interval(table: list[list[int]]) -> tuple[float, float]:

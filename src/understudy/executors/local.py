@@ -21,6 +21,7 @@ from understudy.errors import RunError
 
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",  # spinning threads slow a shared machine down by up to ten times
     "POLARS_MAX_THREADS": "1",
     "RAYON_NUM_THREADS": "1",

@@ -3,13 +3,13 @@ r"""Compare the number that a response gives with the reference number, exactly.
     extract(r"He pays \(\boxed{\$1{,}234.50}\).")     # "1234.50"
     value("3/4") == value("0.75")                     # both Fraction(3, 4)
 
-Reading the answer is separate from comparing it, and never looks at the reference. Currency signs, percent signs and
-units are not compared: the question fixes them. A time of day counts in hours: 5:30 is 11/2. Powers and roots are not
-computed.
+Reading the answer is separate from comparing it, and never looks at the reference. Currency signs, percent
+signs and units are not compared: the question fixes them. A time of day counts in hours: 5:30 is 11/2. Powers
+and roots are not computed.
 
-An answer that is a sentence ("he pays $60 for 4 liters") is not read as its last number. Models that reason at length
-box their answers and others tend to end in a sentence, so that rule would mistake a style for wrong answers: on 582
-questions of GSM8K it takes 8 points off GPT-4o's accuracy and none off DeepSeek-R1's.
+An answer that is a sentence ("he pays $60 for 4 liters") is not read as its last number. Models that reason
+at length box their answers and others tend to end in a sentence, so that rule would mistake a style for wrong
+answers: on 582 questions of GSM8K it takes 8 points off GPT-4o's accuracy and hardly any off DeepSeek-R1's.
 """
 
 import re
@@ -32,17 +32,17 @@ _MIXED = r"[0-9]++ [0-9]++/[0-9]++"
 _UNSIGNED = rf"(?<![\w^])(?<![0-9]\.)(?>{_CLOCK}|{_MIXED}|{_PLAIN}/{_PLAIN}|{_PLAIN})"
 _SIGN = r"(?<![\w)\]}%$£€])(?:-[$£€]?|[$£€]-)"
 _SIGNED = rf"(?P<sign>{_SIGN})?(?P<number>{_UNSIGNED})"
-_OPENING = r"""[\s:=*$£€~≈(\[{"'“”\\]*"""
+_OPENING = r"""[\s:=*~≈(\[{"'“”\\]*+[$£€]{0,2}"""
 
 _NUMBER = re.compile(_SIGNED)
-_HASHES = re.compile(rf"####[ \t]*[*$£€]*{_SIGNED}(?![.):]\s+\w)")  # "#### 2. Add them up" is a heading
+_HASHES = re.compile(rf"####[ \t]*+[*]*+[$£€]{{0,2}}{_SIGNED}(?![.):]\s+\w)")  # "#### 2. Add" is a heading
 _STATED = re.compile(
-    rf"(?:\b(?:[Aa]nswer|ANSWER)[\s:*\"]*(?:is\b)?|^[*]*A:){_OPENING}(?={_SIGNED})", re.MULTILINE
+    rf"(?:\b(?:[Aa]nswer|ANSWER)[\s:*\"]*+(?:is\b)?|^[*]*+A:){_OPENING}(?={_SIGNED})", re.MULTILINE
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
 _RESULT = re.compile(
-    r"[=≈]|, (?:he|she|it|they|this)\b|\b(?:answer|therefore|thus|hence|so|is|equals?|gives?|leaves|leaving|to get"
-    r"|making|total of|totals?|results in)\b",
+    r"[=≈]|, (?:he|she|it|they|this)\b|\b(?:answer|therefore|thus|hence|so|is|equals?|gives?|leaves|leaving"
+    r"|to get|making|total of|totals?|results in)\b",
     re.IGNORECASE,
 )
 _PLAINER = (
@@ -56,38 +56,43 @@ _PLAINER = (
 @entry
 @dataclass(frozen=True)
 class Number:
-    """The last boxed number, else after ``####``, else after "answer is" or "A:", else from the last sentence."""
+    """The last boxed number, else after ``####``, "answer is" or "A:", else from the last sentence."""
 
     def grade(self, problem: Problem, response: str) -> Score:
         """1 if the numbers are equal, 0 if not or if the response is blank, null if either cannot be read."""
         reference = extract(problem.answer or "")
         wanted = None if reference is None else value(reference)
         if wanted is None:
-            return _score(None, None, f"the reference {problem.answer!r:.80} holds no number that can be read")
+            return _score(None, None, f"the reference {problem.answer!r:.80} holds no number")
         if not response.strip():
             return _score(0.0, None, "the response is blank")
         answer = extract(response, problem.prompt)
-        got = None if answer is None else value(answer)
-        if got is None:
+        given = None if answer is None else value(answer)
+        if given is None:
             return _score(None, answer, "the response holds no number that can be read")
-        return _score(float(got == wanted), answer, f"{answer} is {'' if got == wanted else 'not '}{reference}")
+        verdict = "is" if given == wanted else "is not"
+        return _score(float(given == wanted), answer, f"{answer} {verdict} {reference}")
 
 
 def extract(text: str, question: str = "") -> str | None:
-    """The number that a text gives as its answer (for instance ``-1234.5``, ``3/4``, ``2 1/2``, ``5:30``), or null.
+    """The number that a text gives as its answer, like ``-1234.5``, ``3/4``, ``2 1/2`` or ``5:30``; or null.
 
-    In order: the last ``\\boxed{}``; ``#### 18``; after "answer is", "Answer:" or a line's "A:"; the last sentence that
-    holds a number. Of a sentence it is the first number after the last word that announces a result ("so", "gives",
-    "="), else the last number; and rather one that the ``question`` does not hold, since others are restated.
+    In order: the last ``\\boxed{}``; ``#### 18``; after "answer is", "Answer:" or a line's "A:"; the last
+    sentence that holds a number. Of a sentence it is the first number after the last word that announces a
+    result ("so", "gives", "="), else the last number; and rather one that the ``question`` does not hold,
+    since those are restated.
     """
     text = _plainer(text)
     return (
-        _in_box(text) or _last(_HASHES.finditer(text)) or _stated(text, question) or _concluded(text, question)
+        _in_box(text)
+        or _last(_HASHES.finditer(text))
+        or _stated(text, question)
+        or _concluded(text, question)
     )
 
 
 def value(number: str) -> Fraction | None:
-    """The exact value of a number as ``extract`` writes it; null for anything else, and for a denominator of 0."""
+    """The exact value of a number as ``extract`` writes it; null for other text and for a division by 0."""
     found = _NUMBER.fullmatch(number)
     if not found or len(number) > LONGEST:
         return None
@@ -132,9 +137,7 @@ def _in_box(text: str) -> str | None:
 
 
 def _stated(text: str, question: str) -> str | None:
-    found = None
-    for found in _STATED.finditer(text):
-        pass
+    *_, found = (None, *_STATED.finditer(text))
     if found is None:
         return None
     sentence = _SENTENCE_END.split(text[found.end() :], maxsplit=1)[0]
@@ -167,9 +170,7 @@ def _first(text: str) -> str | None:
 
 
 def _last(matches: Iterable[re.Match[str]]) -> str | None:
-    found = None
-    for found in matches:
-        pass
+    *_, found = (None, *matches)
     return _written(found) if found else None
 
 

@@ -92,6 +92,9 @@ def load_libraries() -> None:
             __import__(library)
         except ModuleNotFoundError as error:
             raise MissingExtra(error.name or library, "train") from None
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
 
 def encode_prompts(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:

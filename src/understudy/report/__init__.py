@@ -3,8 +3,8 @@
     from understudy.report import build
     build(Path("runs/quickstart"))      # runs/quickstart/report.html
 
-The page is one file: no network, no script. ``report.md`` has the same tables as text, ``figures/`` the figure
-as SVG and PNG. All are made from the run directory alone, so a report can be built again wherever that is.
+The page is one file: no network, no script. ``report.md`` has the same tables as text, ``figures/`` the
+figure as SVG and PNG. All are made from the run directory alone, so a report can be built again anywhere.
 """
 
 import os
@@ -31,17 +31,18 @@ def build(run: Path) -> Path:
     Every file is written beside its place and then moved into it. Returns the path of the page.
     Raises ``RunError`` if the directory holds no finished run, ``InputError`` if a file of it cannot be read.
     """
-    from understudy.report import contents, figures
+    from understudy.report import contents, figures, published
 
     found = contents.read(run)
-    table = figures.published(found)
+    name = found.study.get("published")
+    table = None if name is None else published.published(str(name))
     panels = [figures.own_panel(found), *([figures.published_panel(found, table)] if table else [])]
-    together = figures.side_by_side(panels)
-    context = {**_context(found), "published": table, "published_note": figures.NOTE}
+    together = figures.svg(figures.side_by_side(panels), "white")
+    context = {**_context(found), "published": table, "published_note": published.NOTE}
     drawn = [Markup(figures.svg(panel, "transparent")) for panel in panels]  # noqa: S704 (our own drawing; it escapes its labels)
     css = Markup((_HERE / "page.css").read_text(encoding="utf-8"))  # noqa: S704 (our own file)
     (run / "figures").mkdir(exist_ok=True)
-    _write(run / "figures" / "accuracy.svg", figures.svg(together, "white").encode())
+    _write(run / "figures" / "accuracy.svg", together.encode())
     _write(run / "figures" / "accuracy.png", figures.png(together))
     _write(run / "report.md", _render("report.md.jinja", _as_markdown, context))
     _write(

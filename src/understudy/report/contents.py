@@ -23,16 +23,9 @@ from understudy.registry import Piece, load
 from understudy.tables import SCHEMAS, read_records
 from understudy.tables import read as read_table
 from understudy.types import Estimate, Problem
+from understudy.vary import CHECKS
 
 _TEXT, _INT, _REAL = pl.String(), pl.Int64(), pl.Float64()
-CHECKS = pl.Schema(
-    {
-        **dict.fromkeys(("arm", "variant", "claim"), _TEXT),
-        "value": _REAL,
-        **dict.fromkeys(("n", "dropped"), _INT),
-        "dropped_reasons": _TEXT,
-    }
-)
 TRAINING = pl.Schema(
     {
         "arm": _TEXT,

@@ -6,53 +6,23 @@ Arms run down the page, so that long names and many of them fit. Samplings diffe
 """
 
 import io
-import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
+import vl_convert
 
-from understudy.errors import UnknownName, did_you_mean
 from understudy.report.cells import decimal, percent, visible
 from understudy.report.contents import Contents
+from understudy.report.published import NOTE, Published
 
-NOTE = "published, another task and other students: compare the order, not the heights"
 _OWN = ["this run: accuracy on the test problems, %", "dot and 95 % interval"]
 _INKS = ("#2f7fc1", "#e0792b", "#3f9d63", "#a45fb5", "#b8902c", "#c94f5f")
 _SHAPES = ("circle", "diamond", "square", "triangle-up", "triangle-down", "cross")
+_MIDDLE = "length(datum.label) > 30 ? slice(datum.label, 0, 15) + '…' + slice(datum.label, -14) : datum.label"
+"""Long names lose their middle, since those of variants often begin alike."""
 _TEXT = "#444444"
 _GREYS = ("#8593a3", "#6c7a89", "#566473")
-
-
-@dataclass(frozen=True)
-class Published:
-    """A published table: ``accuracy`` gives percent by student, then by arm."""
-
-    source: str
-    benchmark: str
-    accuracy: Mapping[str, Mapping[str, float]]
-
-
-@cache
-def published_tables() -> Mapping[str, Published]:
-    """The tables that a study can name with ``published``."""
-    text = Path(__file__).with_name("published.toml").read_text(encoding="utf-8")
-    return {name: Published(**table) for name, table in tomllib.loads(text).items()}
-
-
-def published(contents: Contents) -> Published | None:
-    """The table that the study names, or none. Raises ``UnknownName`` for one that there is not."""
-    name = contents.study.get("published")
-    if name is None:
-        return None
-    if name not in published_tables():
-        raise UnknownName(
-            f"there is no published table '{name}'", did_you_mean(str(name), published_tables())
-        )
-    return published_tables()[name]
 
 
 def own_panel(contents: Contents) -> alt.LayerChart:
@@ -101,11 +71,9 @@ def svg(chart: alt.LayerChart | alt.HConcatChart, background: str) -> str:
     return stream.getvalue()
 
 
-def png(chart: alt.LayerChart | alt.HConcatChart) -> bytes:
-    """The chart as PNG on white, at twice its size."""
-    stream = io.BytesIO()
-    _styled(chart, "white").save(stream, format="png", scale_factor=2)
-    return stream.getvalue()
+def png(drawing: str) -> bytes:
+    """A drawing in SVG as PNG, at twice its size."""
+    return bytes(vl_convert.svg_to_png(drawing, scale=2))
 
 
 def _panel(
@@ -115,8 +83,10 @@ def _panel(
     legend = alt.Legend(orient="top", title=None) if len(series) > 1 else None
     colours = alt.Scale(domain=series, range=_cycle(inks, series))
     shapes = alt.Scale(domain=series, range=_cycle(_SHAPES, series))
-    base = alt.Chart(alt.Data(values=list(rows))).encode(
-        y=alt.Y("arm:N", sort=arms, scale=alt.Scale(domain=arms), title=None),
+    base = alt.Chart().encode(
+        y=alt.Y(
+            "arm:N", sort=arms, scale=alt.Scale(domain=arms), axis=alt.Axis(labelExpr=_MIDDLE), title=None
+        ),
         color=alt.Color("series:N", scale=colours, legend=legend),
     )
     if apart:
@@ -133,16 +103,23 @@ def _panel(
     labels = base.mark_text(fontSize=10, **place).encode(x="end:Q", text="label:N", color=alt.value(_TEXT))
     labels = labels.transform_calculate(end="datum.upper == null ? datum.value : datum.upper")
     step = alt.Step(max(30, 15 * len(series)) if apart else 30, **{"for": "position"})
-    return alt.layer(intervals, dots, labels).properties(width=330, height=step, title=title)
+    return alt.layer(intervals, dots, labels, data=alt.Data(values=list(rows))).properties(
+        width=330, height=step, title=title
+    )
 
 
 def _styled(chart: Any, background: str) -> Any:
-    ink = {"labelFontSize": 12, "labelColor": _TEXT}
-    chart = chart.configure(background=background, font="sans-serif", padding=4).configure_view(stroke=None)
-    chart = chart.configure_axis(labelLimit=200, gridColor="#ddd", domain=False, ticks=False, **ink)
-    chart = chart.configure_axisY(labelPadding=8, grid=False)
-    chart = chart.configure_legend(labelLimit=200, symbolOpacity=1, **ink)
-    return chart.configure_title(anchor="start", fontSize=12, fontWeight="normal", color=_TEXT, offset=10)
+    ink = {"labelFontSize": 12, "labelColor": _TEXT, "labelLimit": 200}
+    return chart.configure(
+        background=background,
+        font="sans-serif",
+        padding=4,
+        view={"stroke": None},
+        axis={"gridColor": "#ddd", "domain": False, "ticks": False, **ink},
+        axisY={"labelPadding": 8, "grid": False},
+        legend={"symbolOpacity": 1, **ink},
+        title={"anchor": "start", "fontSize": 12, "fontWeight": "normal", "color": _TEXT, "offset": 10},
+    )
 
 
 def _cycle(values: Sequence[str], series: Sequence[str]) -> list[str]:

@@ -1,6 +1,8 @@
 """The tables of the report, each from the contents of a run directory.
 
-comparisons(read(Path("runs/quickstart"))).rows
+    comparisons(read(Path("runs/quickstart"))).rows
+
+A row is a list of finished cells, so that the page and the Markdown say the same.
 """
 
 import json
@@ -24,7 +26,9 @@ def verdict(estimate: Estimate) -> str:
     """
     if estimate.p_adjusted is None or estimate.value is None:
         return "not tested"
-    touches = estimate.lower is not None and estimate.upper is not None and estimate.lower <= 0 <= estimate.upper
+    touches = (
+        estimate.lower is not None and estimate.upper is not None and estimate.lower <= 0 <= estimate.upper
+    )
     if estimate.p_adjusted >= ALPHA or estimate.value == 0 or touches:
         return "no difference shown"
     return "higher" if estimate.value > 0 else "lower"

@@ -30,7 +30,11 @@ def answer(contents: Contents) -> list[str]:
     baseline = [e for e in found if e.versus == contents.baseline]
     others = [e for e in found if e.versus != contents.baseline]
     first = f"{_against(contents.baseline or '', baseline)} ({opening})." if baseline else ""
-    rest = f"Between {'the other pairs' if baseline else f'neighbours ({opening})'}, {_between(others)}" if others else ""
+    rest = (
+        f"Between {'the other pairs' if baseline else f'neighbours ({opening})'}, {_between(others)}"
+        if others
+        else ""
+    )
     second = "; ".join(part for part in (rest, _elsewhere(contents)) if part)
     return [*([first] if first else []), *([f"{second[0].upper()}{second[1:]}."] if second else [])]
 
@@ -83,22 +87,22 @@ def _no_comparison(contents: Contents) -> str:
     parts = [
         f"{cells.percent(found.value)} % for {arm}"
         for arm in contents.arms
-        if (found := contents.estimate("accuracy", arm, _first(contents)))
+        if (found := contents.estimate("accuracy", arm, _first(contents))) and found.value is not None
     ]
-    shown = f"accuracy was {cells.listing(parts)}" if parts else "there is no accuracy"
+    shown = f"accuracy was {cells.listing(parts, _MOST)}" if parts else "there is no accuracy"
     return f"No two arms were compared; {shown}."
 
 
 def _against(baseline: str, found: Sequence[Estimate]) -> str:
     names = {word: [e for e in found if verdict(e) == word] for word in dict.fromkeys(map(verdict, found))}
     parts = [
-        f"was {word} for {cells.listing(map(_with_points, names[word]))}"
+        f"was {word} for {cells.listing(map(_with_points, names[word]), _MOST)}"
         for word in ("higher", "lower")
         if word in names
     ]
     said = f"Compared with {baseline}, accuracy {' and '.join(parts)}" if parts else ""
     if "no difference shown" in names:
-        unshown = cells.listing(e.arm for e in names["no difference shown"])
+        unshown = cells.listing((e.arm for e in names["no difference shown"]), _MOST)
         said += (
             f"; no difference was shown for {unshown}"
             if said
@@ -114,8 +118,8 @@ def _with_points(e: Estimate) -> str:
 def _between(found: Sequence[Estimate]) -> str:
     ordered = [_ordered(e) for e in found if verdict(e) in ("higher", "lower")]
     unshown = [f"{e.arm} against {e.versus}" for e in found if verdict(e) == "no difference shown"]
-    parts = [cells.listing(ordered)] if ordered else []
-    parts += [f"no difference was shown for {cells.listing(unshown)}"] if unshown else []
+    parts = [cells.listing(ordered, _MOST)] if ordered else []
+    parts += [f"no difference was shown for {cells.listing(unshown, _MOST)}"] if unshown else []
     return "; ".join(parts) or "none was tested"
 
 
@@ -150,7 +154,8 @@ def _seeds(contents: Contents) -> str:
         )
     return (
         f"{clusters} training seeds: the intervals resample seeds and problems, but {clusters} clusters show "
-        "little of how training varies, and the p-values are about these students, not about others trained alike."
+        "little of how training varies, and the p-values are about these students, not about others trained "
+        "alike."
     )
 
 
@@ -175,18 +180,35 @@ def _flip(contents: Contents, a: str, b: str, one: str, other: str) -> bool:
 
 
 def _budgets(contents: Contents) -> str:
+    arms = contents.training["arm"].unique(maintain_order=True)
+    matched = {arm: match for arm in arms if (match := _match(contents, arm)) not in (None, arm)}
     trained = contents.training.group_by("arm", maintain_order=True).agg(pl.col("examples", "tokens").mean())
-    trained = trained.drop_nulls().filter(pl.col("tokens") > 0).sort("tokens")
-    if trained.height < 2:
-        return ""
+    trained = trained.drop_nulls().filter(~pl.col("arm").is_in(list(matched))).sort("tokens")
+    said = [_tokens(trained)] if trained.height > 1 else []
+    for match in dict.fromkeys(matched.values()):
+        after = [arm for arm in matched if matched[arm] == match]
+        said.append(f"{cells.listing(after)} had as many training tokens as {match}.")
+    return " ".join(said)
+
+
+def _match(contents: Contents, arm: str) -> str | None:
+    """The arm whose training tokens this one was trained up to."""
+    own = ((contents.study.get("arms") or {}).get(arm) or {}).get("train") or {}
+    recipe = {**(contents.study.get("train") or {}), **own}
+    return str(recipe.get("match")) if recipe.get("budget") == "tokens" else None
+
+
+def _tokens(trained: pl.DataFrame) -> str:
+    """How far the training tokens of the arms are apart."""
     least, most = trained.row(0, named=True), trained.row(-1, named=True)
     examples = "equal examples" if trained["examples"].n_unique() == 1 else "different numbers of examples"
+    arms = cells.listing(trained["arm"], _MOST)
     if most["tokens"] <= 1.05 * least["tokens"]:
-        return f"The arms had {examples} and, within 5 %, equal training tokens."
+        return f"{arms} had {examples} and, within 5 %, equal training tokens."
     return (
-        f"The arms had {examples} but not equal training tokens: from {cells.decimal(least['tokens'], 0)} "
+        f"{arms} had {examples} but not equal training tokens: from {cells.decimal(least['tokens'], 0)} "
         f"({least['arm']}) to {cells.decimal(most['tokens'], 0)} ({most['arm']}). "
-        "A difference may be one of length."
+        "A difference between them may be one of length."
     )
 
 
@@ -227,6 +249,6 @@ def _no_student(contents: Contents) -> str:
     if contents.trains:
         return ""
     return (
-        "No student was trained: the arms are traces that others collected, so nothing here says what a "
+        "No student was trained: the traces themselves are compared, so nothing here says what a "
         "student would learn from them."
     )

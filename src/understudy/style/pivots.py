@@ -3,9 +3,9 @@
     traces.select(*counts(pl.col("reasoning")))     # one integer column a type, and backtracks
     spans("Hmm. Let me check that.")                # [(0, 3, "realization"), (5, 17, "verification")]
 
-The four types are those of "Style over Substance" (arXiv 2504.01738); the phrases and how they match are written down
-in ``lexicon.toml``. Case and word boundaries are those of ASCII, which makes the columns three times as fast and lets
-Polars and Python agree to the letter.
+The four types are those of "Style over Substance" (arXiv 2504.01738); the phrases and how they match are
+written down in ``lexicon.toml``. Case and word boundaries are those of ASCII, which makes the columns three
+times as fast and lets Polars and Python agree to the letter.
 """
 
 import re
@@ -32,7 +32,7 @@ def lexicon() -> dict[str, tuple[str, ...]]:
 
 
 def counts(text: pl.Expr) -> list[pl.Expr]:
-    """One expression for each pivot type, named after it, and ``backtracks``: how often a phrase of it occurs."""
+    """How often phrases of each type occur: one expression a type, named after it, and ``backtracks``."""
     named = [(name, name) for name in TYPES] + [(BACKTRACK, "backtracks")]
     return [text.str.count_matches(_columnar(name)).cast(pl.Int64).alias(column) for name, column in named]
 

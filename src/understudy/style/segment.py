@@ -2,9 +2,10 @@ r"""Segment: cut texts into steps, whole columns at a time.
 
     traces.select("trace_id", segment(pl.col("reasoning")))     # a list of texts that add up to the reasoning
 
-A step is a sentence or a line: it ends after ``.``, ``!``, ``?`` or ``…`` (and closing quotes or brackets) before white
-space, or at a line's end. A number that opens a list item ("2. ") belongs to the item. White space goes with the step
-before it, so that no character is lost. The rule knows no abbreviations: "e.g. this" is cut in two.
+A step is a sentence or a line: it ends after ``.``, ``!``, ``?`` or ``…`` (and closing quotes or brackets)
+before white space, or at a line's end. A number that opens a list item ("2. ") belongs to the item. White
+space goes with the step before it, so that no character is lost. The rule knows no abbreviations: "e.g. this"
+is cut in two.
 """
 
 import polars as pl
