@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 
 from understudy.compare import OUTCOMES, estimate
+from understudy.profile import style
 from understudy.report import contents
-from understudy.tables import write, write_records
+from understudy.tables import to_frame, write, write_records
 from understudy.types import Estimate, Problem, Trace
 from understudy.vary import CHECKS
 
@@ -111,7 +112,7 @@ class Maker:
                 if place != "train/base":
                     path = self.run / "style" / f"{place}.parquet"
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    write(style_rows(traces), path, "style")
+                    write(style(to_frame(Trace, traces)), path, "style")
 
     def _training(self) -> None:
         trained = [arm for arm in self.accuracy if arm != "base"]
@@ -130,26 +131,6 @@ class Maker:
             for arm in trained[:1]
         ]
         write(pl.DataFrame(checks, schema=CHECKS, orient="row"), self.run / "checks.parquet", "checks")
-
-
-def style_rows(traces: Sequence[Trace]) -> pl.DataFrame:
-    counts = dict.fromkeys(("realization", "verification", "exploration", "integration"), 1)
-    return pl.DataFrame(
-        [
-            {
-                "trace_id": trace.trace_id,
-                "problem_id": trace.problem_id,
-                "source": "reasoning" if trace.reasoning else "response",
-                "characters": 100,
-                "words": 20,
-                "steps": 4,
-                **counts,
-                "backtracks": 1,
-                "pivot_types": 4,
-            }
-            for trace in traces
-        ]
-    )
 
 
 def figure(

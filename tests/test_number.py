@@ -16,6 +16,8 @@ from understudy.types import Problem
 DATA = Path(__file__).parents[2] / "shared" / "data"
 SOLUTIONS = DATA / "traces" / "gpt3_gsm8k_example_model_solutions.jsonl.gz"
 PAIRS = DATA / "answer_equivalence" / "nemo_skills_math_equal.jsonl.gz"
+PLAIN_NUMBERS = {*range(23, 28), *range(34, 44), 63}
+"""The lines of NeMo-Skills' test whose pairs are numbers; the rest is algebra."""
 
 
 def grade(reference: str | None, response: str, question: str = "How many?") -> float | None:
@@ -40,7 +42,7 @@ def grade(reference: str | None, response: str, question: str = "How many?") -> 
         ("Answer: 9 * 2 = 18", "18"),
         ('{"reasoning": "3 + 4", "answer": "7"}', "7"),
         ("First 3, then 18.", "18"),
-        ("That is 10-15 pages.", "15"),
+        ("They read pages 10-15.", "15"),
         ("It falls to −5 degrees.", "-5"),
         ("She owes -$5.50", "-5.50"),
         ("They pay £3,000.00 in all", "3000.00"),
@@ -72,7 +74,12 @@ def test_numbers_of_the_question_are_restated(sentence: str, number: str) -> Non
 
 @pytest.mark.parametrize(
     ("number", "exact"),
-    [("0.1", Fraction(1, 10)), ("2 1/2", Fraction(5, 2)), ("-3/4", Fraction(-3, 4)), ("5:30", Fraction(11, 2))],
+    [
+        ("0.1", Fraction(1, 10)),
+        ("2 1/2", Fraction(5, 2)),
+        ("-3/4", Fraction(-3, 4)),
+        ("5:30", Fraction(11, 2)),
+    ],
 )
 def test_values_are_exact(number: str, exact: Fraction) -> None:
     assert value(number) == exact
@@ -113,7 +120,9 @@ def test_any_scrap_of_notation_gives_a_score(response: str) -> None:
     assert grade("18", response) in (0, 1, None)
 
 
-@pytest.mark.parametrize("scrap", ["1", "{", "\\boxed{", "1,", "answer ", "1/", "\\frac{1}", "A:\n", "answer is 5 "])
+@pytest.mark.parametrize(
+    "scrap", ["1", "{", "\\boxed{", "1,", "answer ", "1/", "\\frac{1}", "A:\n", "answer is 5 "]
+)
 def test_time_is_linear_in_the_length(scrap: str) -> None:
     text = "answer" + scrap * (10**6 // len(scrap) // 4)
     started = time.perf_counter()
@@ -136,10 +145,8 @@ def test_agrees_with_the_published_verdicts_on_gpt3_solutions() -> None:
 @pytest.mark.skipif(not PAIRS.exists(), reason="needs ../shared/data (answer equivalence)")
 def test_agrees_with_published_pairs_of_numbers() -> None:
     with gzip.open(PAIRS, "rt", encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines]
+        rows = [row for row in map(json.loads, lines) if row["line"] in PLAIN_NUMBERS]
     pairs = [(str(row["a"]), str(row["b"]), row["expected_equal"]) for row in rows]
-    numeric = [pair for pair in pairs if all(c not in "xryE" for c in "".join(pair[:2]).replace("frac", ""))]
-    graded = [(grade(a, b), equal) for a, b, equal in numeric if extract(a) and extract(b) and "sqt" not in a]
-    wrong = [(got, equal) for got, equal in graded if got is not None and bool(got) != equal]
-    assert len(graded) >= 8
-    assert not wrong
+    graded = [(grade(a, b), equal) for a, b, equal in pairs]
+    assert len(graded) == 16
+    assert all((got == 1) == equal for got, equal in graded)

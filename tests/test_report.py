@@ -121,6 +121,17 @@ def test_trace_and_answer_are_counted_with_denominators(quick: Path) -> None:
         assert row[4].startswith(f"{100 * both / (both + trace_only):.1f}")
 
 
+def test_style_is_shown_of_what_was_trained_on_and_of_what_was_written(quick: Path) -> None:
+    rows = {
+        (row[0], row[1].replace("\N{NO-BREAK SPACE}", " ")): row[2:]
+        for row in sections.style(contents.read(quick)).rows
+    }
+    turns = ["55.6"] * 4  # once in 18 words
+    assert rows["ST", "trained on"] == ["60", "0", "–", "18.0", *turns, "100.0", "1.00"]
+    assert rows["ST", "written, greedy"] == ["60", "0", "40.0", "18.0", *turns, "100.0", "1.00"]
+    assert ("base", "trained on") not in rows and rows["base", "written, greedy"][-2:] == ["0.0", "0.00"]
+
+
 def test_both_texts_tell_the_same(quick: Path) -> None:
     page = Page((quick / "report.html").read_text(encoding="utf-8")).text
     markdown = (quick / "report.md").read_text(encoding="utf-8")

@@ -15,6 +15,7 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,11 @@ def _fault(value: Any) -> str | None:
 
 
 def _without_duplicates(rows: Iterable[Row]) -> list[Row]:
-    return list({to_json(row): (number, row) for number, row in reversed(list(rows))}.values())[::-1]
+    """The first of each set of identical rows."""
+    unique: dict[bytes, Row] = {}
+    for number, row in rows:
+        unique.setdefault(sha256(to_json(row).encode()).digest(), (number, row))
+    return list(unique.values())
 
 
 def _field(role: str, name: str | None, usual: Sequence[str], counts: Mapping[str, int], file: Path) -> str:

@@ -1,7 +1,9 @@
 """What a cell of the report says: a figure or a text, in the one way that every section uses.
 
-percent(0.5)   # "50.0"
-percent(None)  # "–": missing is never 0
+    percent(0.5)   # "50.0"
+    percent(None)  # "–"
+
+Missing is never 0.
 """
 
 import math

@@ -13,6 +13,7 @@ import polars as pl
 
 from understudy.report import cells
 from understudy.report.contents import Contents
+from understudy.style.pivots import spans
 
 LONG = 700
 """Characters from which an example is folded up."""
@@ -90,19 +91,19 @@ def _attempts(contents: Contents, arm: str) -> dict[str, dict[str, Any]]:
 
 
 def _example(contents: Contents, arm: str, trace: dict[str, Any], problem: dict[str, Any]) -> Example:
-    reasoning, response = trace["reasoning"], trace["response"] or ""
-    full = f"{reasoning or ''} {response}"
+    reasoning, response = (trace["reasoning"] or "").strip(), trace["response"] or ""
+    full = f"{reasoning} {response}"
     verdicts = _verdicts(contents, arm, trace["trace_id"])
     return Example(
         arm=arm,
         prompt=problem.get("prompt") or trace["problem_id"],
         reference=problem.get("answer") or cells.DASH,
-        reasoning=_parts(reasoning[:_MOST]) if reasoning else [],
+        reasoning=_parts(reasoning[:_MOST]),
         response=_parts(response[:_MOST]) if not reasoning else [Part(response[:_MOST], None)],
         answer=verdicts[0],
         trace=verdicts[1],
         words=len(full.split()),
-        cut=max(len(reasoning or ""), len(response)) > _MOST,
+        cut=max(len(reasoning), len(response)) > _MOST,
     )
 
 
@@ -124,8 +125,6 @@ def _verdicts(contents: Contents, arm: str, trace_id: str) -> tuple[str, str]:
 
 def _parts(text: str) -> list[Part]:
     """The text cut at its pivots; nothing is lost, and a span that overlaps the one before is passed over."""
-    from understudy.style.pivots import spans
-
     parts, at = [], 0
     for start, end, pivot in sorted(spans(text)):
         if start >= at:

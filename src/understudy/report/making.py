@@ -1,6 +1,8 @@
 """How a run was made: versions, seeds, hardware and wall time, as its manifest and its timings say.
 
-dict(facts(read(Path("runs/quickstart"))))["Python"]
+    dict(facts(read(Path("runs/quickstart"))))["Python"]
+
+What they do not say is a dash.
 """
 
 import re

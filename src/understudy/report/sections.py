@@ -10,13 +10,14 @@ import json
 import polars as pl
 
 from understudy.compare import two_by_two
+from understudy.profile import summarise
 from understudy.report import cells
 from understudy.report.cells import DASH, Table
 from understudy.report.contents import Contents
+from understudy.style.pivots import TYPES
 from understudy.types import Estimate
 
 ALPHA = 0.05
-PIVOTS = ("realization", "verification", "exploration", "integration")
 
 
 def verdict(estimate: Estimate) -> str:
@@ -108,8 +109,8 @@ def has_verdicts(contents: Contents) -> bool:
 
 def style(contents: Contents) -> Table:
     """The style of what each student was trained on, then of what it wrote on the test problems."""
-    head = ["Arm", "Traces", "n", "Mean tokens", "Mean words"]
-    head += [f"{pivot.capitalize()} / 1,000 words" for pivot in PIVOTS]
+    head = ["Arm", "Traces", "n", "Left out", "Mean tokens", "Mean words"]
+    head += [f"{pivot.capitalize()} / 1,000 words" for pivot in TYPES]
     head += ["≥ 3 of 4 pivots, %", "Backtracks / trace"]
     rows = []
     for arm in contents.arms:
@@ -182,16 +183,15 @@ def _comparison(contents: Contents, found: Estimate) -> list[str]:
 
 
 def _style(frame: pl.DataFrame, tokens: float | None) -> list[str]:
-    from understudy.profile import summarise
-
     row = summarise(frame).row(0, named=True)
     return [
         cells.decimal(row["n"], 0),
+        cells.decimal(row["n_excluded"], 0),
         cells.decimal(tokens),
-        cells.decimal(row["mean_words"]),
-        *(cells.decimal(row[pivot]) for pivot in PIVOTS),
-        cells.percent(row["at_least_3_pivot_types"]),
-        cells.decimal(row["mean_backtracks"], 2),
+        cells.decimal(row["words_mean"]),
+        *(cells.decimal(row[f"{pivot}_per_1000_words"]) for pivot in TYPES),
+        cells.percent(row["share_3_types"]),
+        cells.decimal(row["backtracks_mean"], 2),
     ]
 
 
