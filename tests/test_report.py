@@ -255,7 +255,11 @@ def test_long_traces_are_folded_and_cut(tmp_path: Path) -> None:
     maker = Maker(tmp_path / "run", {"base": 0.2, "R1": 0.9}, n=10)
     maker.reasoning["R1"] = "wait no . " * 5000
     page, markdown = made(maker)
-    assert page.tags.count("details") == 2 and "15,003 words" in page.text and "Cut here" in page.text
+    assert (
+        page.tags.count("details") == 2
+        and "15,003 words, 5,000 pivots" in page.text
+        and "Cut here" in page.text
+    )
     assert len(page.text) < 60_000 and len(markdown) < 20_000
 
 

@@ -57,7 +57,11 @@ def tokenizer(start: Path):
 
 
 @settings(max_examples=60, deadline=None)
-@given(lengths=st.lists(st.integers(1, 200), min_size=1, max_size=80), epochs=st.integers(1, 3), seed=st.integers())
+@given(
+    lengths=st.lists(st.integers(1, 200), min_size=1, max_size=80),
+    epochs=st.integers(1, 3),
+    seed=st.integers(),
+)
 def test_every_epoch_holds_every_example_once_within_the_budget_of_a_step(lengths, epochs, seed) -> None:
     batches = plan(lengths, 256, seed, epochs)
     seen = sorted(index for batch in batches for index in batch)
@@ -136,7 +140,9 @@ def test_two_steps_of_training_lower_the_loss(start: Path, tokenizer, tmp_path: 
     assert json.loads((tmp_path / "s" / "training.json").read_text()) == summary
 
 
-def test_an_interrupted_training_ends_with_the_same_bytes(start: Path, tokenizer, tmp_path: Path, monkeypatch) -> None:
+def test_an_interrupted_training_ends_with_the_same_bytes(
+    start: Path, tokenizer, tmp_path: Path, monkeypatch
+) -> None:
     from transformers import AutoModelForCausalLM
 
     from understudy import trainer
@@ -166,7 +172,9 @@ def test_an_interrupted_training_ends_with_the_same_bytes(start: Path, tokenizer
     assert content(tmp_path / "cut") == content(tmp_path / "whole")
 
 
-def test_the_same_seed_trains_the_same_student_and_another_does_not(student, start: Path, tmp_path: Path) -> None:
+def test_the_same_seed_trains_the_same_student_and_another_does_not(
+    student, start: Path, tmp_path: Path
+) -> None:
     student.start(tmp_path / "again", 0, silent)
     student.start(tmp_path / "other", 1, silent)
     assert content(tmp_path / "again") == content(start)
@@ -190,7 +198,9 @@ def test_a_word_that_the_student_cannot_write_is_refused(tokenizer) -> None:
 
 
 def test_too_long_an_example_is_refused_not_cut(tokenizer) -> None:
-    with pytest.raises(StudyError, match=r"30 of 30 examples of arm 'ST' are longer than the student's 20 tokens"):
+    with pytest.raises(
+        StudyError, match=r"30 of 30 examples of arm 'ST' are longer than the student's 20 tokens"
+    ):
         encode(tokenizer, teacher("template"), PROBLEMS, "ST", 20)
 
 
@@ -230,10 +240,14 @@ def test_sampling_follows_the_model_s_probabilities(start: Path) -> None:
         p = torch.softmax(model(ids).logits[0, -1].double(), -1)
     sampling = Sampling("sampled", temperature=1.0, max_tokens=1, samples=2000)
     drawn = Counter(
-        tokenizer(t.response, add_special_tokens=False)["input_ids"][0] if t.response else tokenizer.eos_token_id
+        tokenizer(t.response, add_special_tokens=False)["input_ids"][0]
+        if t.response
+        else tokenizer.eos_token_id
         for t in Transformers(str(start), batch_size=2000).generate([problem], sampling)
     )
-    common = [i for i in range(len(p)) if p[i] * 2000 >= 10 and tokenizer.decode([i]) not in ("<think>", "</think>")]
+    common = [
+        i for i in range(len(p)) if p[i] * 2000 >= 10 and tokenizer.decode([i]) not in ("<think>", "</think>")
+    ]
     expected = [float(p[i]) for i in common]
     observed = [drawn[i] for i in common]
     rest_expected, rest_observed = 1 - sum(expected), 2000 - sum(observed)

@@ -177,6 +177,9 @@ class RunDirectory:
             if name not in stages:
                 _remove(self.path / json.loads(path.read_text(encoding="utf-8"))["output"])
                 path.unlink()
+        for folder in sorted((p for p in self.path.rglob("*") if p.is_dir()), reverse=True):
+            if not any(folder.iterdir()):
+                folder.rmdir()
 
     def _record(self, stage: Stage) -> Path:
         return self.path / "stages" / f"{stage.name}.json"

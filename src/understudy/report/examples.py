@@ -41,6 +41,7 @@ class Example:
     answer: str
     trace: str
     words: int
+    pivots: int
     cut: bool
 
     @property
@@ -103,6 +104,7 @@ def _example(contents: Contents, arm: str, trace: dict[str, Any], problem: dict[
         answer=verdicts[0],
         trace=verdicts[1],
         words=len(full.split()),
+        pivots=len(spans(reasoning or response)),
         cut=max(len(reasoning), len(response)) > _MOST,
     )
 

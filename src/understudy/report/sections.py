@@ -121,7 +121,8 @@ def style(contents: Contents) -> Table:
             written = written_style(contents, arm, sampling)
             if written is not None:
                 tokens = contents.value("mean tokens", arm, sampling)
-                rows.append([arm, f"written,\N{NO-BREAK SPACE}{sampling}", *_style(written, tokens)])
+                label = f"written,\N{NO-BREAK SPACE}{sampling}" if contents.trains else sampling
+                rows.append([arm, label, *_style(written, tokens)])
     return Table(head, "ll" + "r" * (len(head) - 2), rows)
 
 

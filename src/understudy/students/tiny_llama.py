@@ -6,6 +6,7 @@ method). Embeddings are tied and start at a standard deviation near .5: at the u
 within this budget that two numbers are equal.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from understudy.trainer import Example
 
 SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>", "<think>", "</think>")
+LESSONS = 5000
+"""How many lessons are tokenized at once."""
 CHAT_TEMPLATE = "{{ bos_token }} {% for message in messages %}{{ message['content'] }} {% endfor %}"
 
 
@@ -61,15 +64,15 @@ class TinyLlama:
         fit(model, tokenizer, self._course(tokenizer, seed), recipe, seed_of("base", seed), directory, report)
 
     def _tokenizer(self) -> Any:
-        from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+        from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
         from transformers import PreTrainedTokenizerFast
 
         words = list(dict.fromkeys([*SPECIAL, *self.task.words(), *PHRASES]))
         inner = Tokenizer(models.WordLevel({word: n for n, word in enumerate(words)}, unk_token="<unk>"))
-        # A phrase is one token, so that a trace of ordinary phrases stays short: longest phrases first, then words.
-        phrases = sorted((word for word in words if " " in word), key=len, reverse=True)
-        pattern = "|".join([*(rf"{phrase}(?!\S)" for phrase in phrases), r"\S+"])
-        inner.pre_tokenizer = pre_tokenizers.Split(Regex(pattern), "removed", invert=True)
+        inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        # A phrase is one token, so that a trace of ordinary phrases stays short.
+        phrases = [word for word in words if " " in word]
+        inner.add_tokens([AddedToken(phrase, single_word=True, normalized=False) for phrase in phrases])
         tokenizer = PreTrainedTokenizerFast(
             tokenizer_object=inner,
             pad_token="<pad>",
@@ -113,19 +116,23 @@ class TinyLlama:
         examples: list[Example] = []
         tokens = 0
         while tokens < self.base_tokens:
-            lesson = self.task.lesson(stream(seed, "lesson", len(examples)))
-            examples.append(_encode(tokenizer, lesson))
-            tokens += len(examples[-1].ids)
+            numbers = range(len(examples), len(examples) + LESSONS)
+            for example in _encode(tokenizer, [self.task.lesson(stream(seed, "lesson", n)) for n in numbers]):
+                if tokens < self.base_tokens:
+                    examples.append(example)
+                    tokens += len(example.ids)
         return examples
 
 
-def _encode(tokenizer: Any, lesson: Lesson) -> "Example":
+def _encode(tokenizer: Any, lessons: Sequence[Lesson]) -> "Iterator[Example]":
     from understudy.trainer import Example
 
-    pieces = tokenizer([text for text, _ in lesson], add_special_tokens=False)["input_ids"]
-    ids, learn = [tokenizer.bos_token_id], [False]
-    for piece, (_, learned) in zip(pieces, lesson, strict=True):
-        ids += piece
-        learn += [learned] * len(piece)
-    ends = lesson[0][0].endswith("?")  # a problem with its answer ends; facts could go on
-    return Example([*ids, tokenizer.eos_token_id], [*learn, True]) if ends else Example(ids, learn)
+    texts = list({text: None for lesson in lessons for text, _ in lesson})  # most pieces are one word, said often
+    encoded = dict(zip(texts, tokenizer(texts, add_special_tokens=False)["input_ids"], strict=True))
+    for lesson in lessons:
+        ids, learn = [tokenizer.bos_token_id], [False]
+        for text, learned in lesson:
+            ids += encoded[text]
+            learn += [learned] * len(encoded[text])
+        ends = lesson[0][0].endswith("?")  # a problem with its answer ends; facts could go on
+        yield Example([*ids, tokenizer.eos_token_id], [*learn, True]) if ends else Example(ids, learn)

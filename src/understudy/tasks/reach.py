@@ -274,10 +274,15 @@ def _apply(value: int, operation: str) -> int:
     return (value + number if operation[0] == "+" else value * number) % 10
 
 
-def _values(start: int, operations: Sequence[str]) -> list[int]:
+RESULTS = {operation: [_apply(value, operation) for value in range(10)] for operation in OPERATIONS}
+"""The 170 elementary facts: ``RESULTS[operation][digit]``."""
+
+
+def _values(start: int, operations: Iterable[str]) -> list[int]:
     values = [start]
     for operation in operations:
-        values.append(_apply(values[-1], operation))
+        start = RESULTS[operation][start]
+        values.append(start)
     return values
 
 
@@ -318,8 +323,8 @@ def _check_facts(facts: list[str], start: int, allowed: tuple[str, ...]) -> int 
     for operation, result in zip(facts[1::2], facts[2::2], strict=True):
         if operation not in allowed:
             return f"{operation} is not allowed"
-        if result != str(_apply(value, operation)):
-            return f"{value} {operation} is {_apply(value, operation)}, not {result}"
+        if result != str(RESULTS[operation][value]):
+            return f"{value} {operation} is {RESULTS[operation][value]}, not {result}"
         value = int(result)
     return value
 
