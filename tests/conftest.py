@@ -19,9 +19,7 @@ Understudy = Callable[..., subprocess.CompletedProcess[str]]
 def understudy() -> Understudy:
     """Runs the command in a process of its own and returns its output as text."""
 
-    def run(
-        *arguments: object, cwd: Path | None = None, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "understudy", *map(str, arguments)]
         env = {**os.environ, "NO_COLOR": "1", "COLUMNS": "160", **environment}
         return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, timeout=600)

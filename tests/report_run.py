@@ -25,9 +25,7 @@ REASONING = {
 class Maker:
     """A small run directory, the same one for the same arguments."""
 
-    def __init__(
-        self, run: Path, accuracy: Mapping[str, float], n: int = 60, seeds: Sequence[int] = (0,)
-    ) -> None:
+    def __init__(self, run: Path, accuracy: Mapping[str, float], n: int = 60, seeds: Sequence[int] = (0,)) -> None:
         self.run, self.accuracy, self.seeds = run, accuracy, seeds
         self.samplings = ["greedy", "sampled"]
         self.study: dict[str, Any] = {
@@ -71,9 +69,7 @@ class Maker:
         self.run.mkdir(parents=True, exist_ok=True)
         outcomes = self.outcomes()
         if estimates is None:
-            estimates = estimate(
-                outcomes, list(self.accuracy), self.study["compare"]["baseline"], resamples=200
-            )
+            estimates = estimate(outcomes, list(self.accuracy), self.study["compare"]["baseline"], resamples=200)
         (self.run / "study.yaml").write_text(json.dumps(self.study, indent=1))  # JSON is YAML
         manifest = {
             "understudy": "0.1.0",
@@ -87,9 +83,7 @@ class Maker:
         }
         (self.run / "manifest.json").write_text(json.dumps(manifest))
         stages = [("problems", 0.5), ("train ST 0", 60.0), ("train ST 0", 30.0), ("evaluate ST 0", 12.0)]
-        lines = [
-            json.dumps({"stage": stage, "seconds": took, "started": "2025-11-21"}) for stage, took in stages
-        ]
+        lines = [json.dumps({"stage": stage, "seconds": took, "started": "2025-11-21"}) for stage, took in stages]
         (self.run / "timings.jsonl").write_text("\n".join([*lines, '{"stage": "tra']))
         write_records(Problem, self.problems, self.run / "problems.parquet")
         write(outcomes, self.run / "outcomes.parquet", "outcomes")
@@ -117,9 +111,7 @@ class Maker:
     def _training(self) -> None:
         trained = [arm for arm in self.accuracy if arm != "base"]
         training = [
-            (arm, s, 3000, 3.0, 700, 100_000 * (i + 1), 0.4)
-            for i, arm in enumerate(trained)
-            for s in self.seeds
+            (arm, s, 3000, 3.0, 700, 100_000 * (i + 1), 0.4) for i, arm in enumerate(trained) for s in self.seeds
         ]
         write(
             pl.DataFrame(training, schema=contents.TRAINING, orient="row"),
@@ -133,9 +125,7 @@ class Maker:
         write(pl.DataFrame(checks, schema=CHECKS, orient="row"), self.run / "checks.parquet", "checks")
 
 
-def figure(
-    name: str, value: float | None, arm: str = "ST", versus: str | None = None, **more: Any
-) -> Estimate:
+def figure(name: str, value: float | None, arm: str = "ST", versus: str | None = None, **more: Any) -> Estimate:
     """An estimate written down by hand."""
     fields: dict[str, Any] = {
         "lower": None,

@@ -82,9 +82,7 @@ def test_accuracy_of_one_attempt_each_has_wilsons_interval(right, n, lower, uppe
 def test_mcnemar_of_a_published_table():
     """Armitage & Berry 1994, p. 127: 12 against 2 discordant cultures of 50, exact p 0.0129."""
     a, b = [1] * 20 + [1] * 12 + [0] * 2 + [0] * 16, [1] * 20 + [0] * 12 + [1] * 2 + [0] * 16
-    difference = figure(
-        estimate(pl.concat([attempts("a", a), attempts("b", b)]), ["b", "a"], "b"), *DIFFERENCE
-    )
+    difference = figure(estimate(pl.concat([attempts("a", a), attempts("b", b)]), ["b", "a"], "b"), *DIFFERENCE)
     assert difference.p_value == pytest.approx(0.0129, abs=5e-5)
     assert (difference.value, difference.n) == (pytest.approx(0.2), 50)
     assert difference.method == "McNemar exact, paired bootstrap (10000)"
@@ -102,13 +100,9 @@ def test_sign_flip_counts_every_assignment_of_signs(differences):
 @given(pairs_of_bits)
 def test_one_attempt_each_is_mcnemars_exact_test(rows):
     a, b = zip(*rows, strict=True)
-    estimates = estimate(
-        pl.concat([attempts("a", a), attempts("b", b)]), ["b", "a"], "b", resamples=RESAMPLES
-    )
+    estimates = estimate(pl.concat([attempts("a", a), attempts("b", b)]), ["b", "a"], "b", resamples=RESAMPLES)
     table = [[rows.count((x, y)) for y in (1, 0)] for x in (1, 0)]
-    assert figure(estimates, *DIFFERENCE).p_value == pytest.approx(
-        mcnemar(table, exact=True).pvalue, rel=1e-9
-    )
+    assert figure(estimates, *DIFFERENCE).p_value == pytest.approx(mcnemar(table, exact=True).pvalue, rel=1e-9)
 
 
 def test_with_seeds_the_test_is_over_problems():
@@ -143,9 +137,7 @@ def test_detectable_difference_is_of_the_first_step_of_holm():
     answers = {"a": [1] * 40 + [0] * 60, "b": [1] * 60 + [0] * 40, "c": [1] * 100}
     answers["a"][95:] = [1] * 5
     table = pl.concat([attempts(arm, values) for arm, values in answers.items()])
-    shown = figure(
-        estimate(table, ["a", "b", "c"], "a", [("b", "a"), ("c", "a")]), "detectable difference", "b", "a"
-    )
+    shown = figure(estimate(table, ["a", "b", "c"], "a", [("b", "a"), ("c", "a")]), "detectable difference", "b", "a")
     assert shown.value == pytest.approx(detectable_difference(100, 0.25, 0.025))
     assert shown.method.endswith("alpha 0.05/2")
 
@@ -186,9 +178,7 @@ def test_ways_to_fail_are_counted_apart_from_wrong():
         for n, status in enumerate(("truncated", "empty", "malformed", "error"), 1)
     ]
     shown = {e.name: e.value for e in estimate(pl.concat(tables), ["a"], None)}
-    assert [shown[f"share {s}"] for s in ("truncated", "empty", "malformed", "error")] == [
-        n / 13 for n in (1, 2, 3, 4)
-    ]
+    assert [shown[f"share {s}"] for s in ("truncated", "empty", "malformed", "error")] == [n / 13 for n in (1, 2, 3, 4)]
     assert (shown["accuracy"], shown["accuracy if unscored were right"]) == (1 / 13, 11 / 13)
     assert "trace right" not in shown
 
@@ -265,9 +255,7 @@ def test_pairs_by_default_are_baseline_and_neighbours_once_each():
     compared = [(e.arm, e.versus) for e in estimates if e.name == "accuracy difference"]
     assert compared == [("ST", "base"), ("HC", "base"), ("W", "base"), ("W", "HC")]
     assert list(dict.fromkeys(e.arm for e in estimates if not e.versus)) == ["base", "ST", "HC", "W"]
-    named = estimate(
-        table, arms, "base", [("W", "ST"), ("W", "unfinished"), ("W", "ST")], resamples=RESAMPLES
-    )
+    named = estimate(table, arms, "base", [("W", "ST"), ("W", "unfinished"), ("W", "ST")], resamples=RESAMPLES)
     assert [(e.arm, e.versus) for e in named if e.name == "accuracy difference"] == [("W", "ST")]
 
 

@@ -120,9 +120,7 @@ def test_any_scrap_of_notation_gives_a_score(response: str) -> None:
     assert grade("18", response) in (0, 1, None)
 
 
-@pytest.mark.parametrize(
-    "scrap", ["1", "{", "\\boxed{", "1,", "answer ", "1/", "\\frac{1}", "A:\n", "answer is 5 "]
-)
+@pytest.mark.parametrize("scrap", ["1", "{", "\\boxed{", "1,", "answer ", "1/", "\\frac{1}", "A:\n", "answer is 5 "])
 def test_time_is_linear_in_the_length(scrap: str) -> None:
     text = "answer" + scrap * (10**6 // len(scrap) // 4)
     started = time.perf_counter()

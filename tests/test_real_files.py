@@ -19,9 +19,7 @@ from understudy.tasks.gsm8k import Gsm8k
 from understudy.types import Problem, Sampling, Trace
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
-needs_data = pytest.mark.skipif(
-    not (DATA / "traces" / "mip").is_dir(), reason="needs ../shared/data (traces/mip)"
-)
+needs_data = pytest.mark.skipif(not (DATA / "traces" / "mip").is_dir(), reason="needs ../shared/data (traces/mip)")
 REAL = {
     "deepseekR1": ("deepseek-reasoner (question)", 0.93, 1.0, 0.95, 0.96),
     "QwQ": (None, 0.98, 1.0, 0.97, 0.98),
@@ -36,9 +34,7 @@ def problem(prompt: str) -> Problem:
 
 
 def write(path: Path, rows: list[Any]) -> str:
-    path.write_text(
-        "\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows), encoding="utf-8"
-    )
+    path.write_text("\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows), encoding="utf-8")
     return path.name
 
 
@@ -92,9 +88,7 @@ def test_rows_that_cannot_be_used_are_counted_with_their_number(tmp_path: Path) 
     assert (census.rows, census.traces, census.unmatched, census.unanswered) == (6, 1, 1, 1)
 
 
-ROWS = st.fixed_dictionaries(
-    {"question": st.sampled_from("abc"), "response": st.none() | st.sampled_from("123")}
-)
+ROWS = st.fixed_dictionaries({"question": st.sampled_from("abc"), "response": st.none() | st.sampled_from("123")})
 
 
 @given(st.lists(ROWS | st.just("{oops"), min_size=1))
@@ -165,9 +159,7 @@ def test_the_same_seed_draws_the_same_and_more_keeps_those_drawn(tmp_path: Path)
 
 
 def test_repeats_and_test_questions_are_left_out_of_training(tmp_path: Path) -> None:
-    train = write(
-        tmp_path / "a.jsonl", [{"question": q, "answer": "#### 1"} for q in ("x?", "y?", "x?", " y?")]
-    )
+    train = write(tmp_path / "a.jsonl", [{"question": q, "answer": "#### 1"} for q in ("x?", "y?", "x?", " y?")])
     test = write(tmp_path / "b.jsonl", [{"question": "y?", "answer": "#### 1"}])
     task = Gsm8k(train=train, test=test, root=tmp_path)
     assert [p.prompt for p in task.problems("train", None, 0)] == ["x?"]
@@ -226,9 +218,7 @@ def test_a_file_in_which_every_row_stands_twice_counts_once() -> None:
 @needs_data
 def test_steps_of_real_traces_tile_them() -> None:
     problems = Gsm8k(test="traces/mip/questions_gsm8k.jsonl.gz", root=DATA).problems("test", 100, 0)
-    found = to_frame(
-        Trace, File("traces/mip/gsm8k_wellposed_QwQ.jsonl.gz", root=DATA).generate(problems, Sampling())
-    )
+    found = to_frame(Trace, File("traces/mip/gsm8k_wellposed_QwQ.jsonl.gz", root=DATA).generate(problems, Sampling()))
     covered = (
         profile.steps(found)
         .group_by("trace_id")

@@ -31,9 +31,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        self.addresses += [
-            value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "srcset")
-        ]
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "srcset")]
         if tag not in self.VOID:
             self.open.append(tag)
 
@@ -152,10 +150,7 @@ def test_pivots_are_marked_by_type_and_no_text_is_lost(quick: Path) -> None:
     }
     for arm, text in REASONING.items():
         assert "".join(part.text for part in shown[arm].reasoning) == text
-    assert (
-        '<mark class="realization" title="realization">hmm that fails</mark>'
-        in (quick / "report.html").read_text()
-    )
+    assert '<mark class="realization" title="realization">hmm that fails</mark>' in (quick / "report.html").read_text()
 
 
 def test_examples_are_of_one_problem_and_say_what_became_of_them(quick: Path) -> None:
@@ -164,9 +159,7 @@ def test_examples_are_of_one_problem_and_say_what_became_of_them(quick: Path) ->
     assert [example.arm for example in shown] == list(ACCURACY) and examples.same_problem(shown)
     first = found.outcomes.filter((pl.col("sampling") == "greedy") & (pl.col("problem_id") == "reach-0000"))
     for example, (answer,) in zip(shown, first.select("answer").iter_rows(), strict=True):
-        assert example.answer.startswith(
-            {1.0: "answer right", 0.0: "answer wrong", None: "answer not scored"}[answer]
-        )
+        assert example.answer.startswith({1.0: "answer right", 0.0: "answer wrong", None: "answer not scored"}[answer])
 
 
 def test_hostile_text_is_shown_and_not_obeyed(tmp_path: Path) -> None:
@@ -174,12 +167,8 @@ def test_hostile_text_is_shown_and_not_obeyed(tmp_path: Path) -> None:
     maker = Maker(tmp_path / "run", arms)
     maker.study["question"] = "<img src=x onerror=alert(1)> & `code` [link](http://example.org) **bold**"
     maker.study["note"] = "</style><script>alert(3)</script>"
-    maker.reasoning = dict.fromkeys(
-        arms, "wait no </div><script>alert(2)</script> & \x00\u202eevil ``` \x1b[31m"
-    )
-    maker.problems = [
-        Problem(p.problem_id, p.task, "<b>&\u2066 ``` </pre>", "</td>", "test") for p in maker.problems
-    ]
+    maker.reasoning = dict.fromkeys(arms, "wait no </div><script>alert(2)</script> & \x00\u202eevil ``` \x1b[31m")
+    maker.problems = [Problem(p.problem_id, p.task, "<b>&\u2066 ``` </pre>", "</td>", "test") for p in maker.problems]
     page, markdown = made(maker)
     assert "script" not in page.tags and "img" not in page.tags and page.open == []
     for said in ("<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "alert(2)", "alert(3)"):
@@ -209,10 +198,7 @@ def test_one_arm(tmp_path: Path) -> None:
 
 
 def test_twelve_arms_with_long_names(tmp_path: Path) -> None:
-    arms = {
-        f"an arm whose name goes on, steps shuffled, seed {i}, and then some more of it": i / 12
-        for i in range(12)
-    }
+    arms = {f"an arm whose name goes on, steps shuffled, seed {i}, and then some more of it": i / 12 for i in range(12)}
     page, markdown = made(Maker(tmp_path / "run", arms, n=20))
     for arm in arms:
         assert arm in page.text and arm in markdown
@@ -255,11 +241,7 @@ def test_long_traces_are_folded_and_cut(tmp_path: Path) -> None:
     maker = Maker(tmp_path / "run", {"base": 0.2, "R1": 0.9}, n=10)
     maker.reasoning["R1"] = "wait no . " * 5000
     page, markdown = made(maker)
-    assert (
-        page.tags.count("details") == 2
-        and "15,003 words, 5,000 pivots" in page.text
-        and "Cut here" in page.text
-    )
+    assert page.tags.count("details") == 2 and "15,003 words, 5,000 pivots" in page.text and "Cut here" in page.text
     assert len(page.text) < 60_000 and len(markdown) < 20_000
 
 
@@ -272,9 +254,7 @@ def test_problems_that_not_every_arm_attempted(tmp_path: Path) -> None:
     assert {example.prompt for example in shown} == {"from 2 use +3 x2 reach 8 in_2 ?"}
     write(pl.read_parquet(path).filter(pl.col("problem_id") == "reach-0001"), path, "trace")
     shown = examples.examples(contents.read(run))
-    assert [example.prompt[:6] for example in shown] == ["from 0", "from 1"] and not examples.same_problem(
-        shown
-    )
+    assert [example.prompt[:6] for example in shown] == ["from 0", "from 1"] and not examples.same_problem(shown)
 
 
 def test_mistakes_say_what_to_do(tmp_path: Path) -> None:

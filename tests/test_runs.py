@@ -15,8 +15,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import SMALL, Understudy
 
+from conftest import SMALL, Understudy
 from understudy.config import load
 from understudy.study import plan
 
@@ -67,9 +67,7 @@ def test_the_arms_hold_what_the_study_says(small_run: Path) -> None:
     assert traces["ST-NT"]["reasoning"].null_count() == 60
     checks = pl.read_parquet(small_run / "checks.parquet")
     assert checks["value"].to_list() == [1.0] * len(checks) and set(checks["arm"]) == {"ST-HC-W", "ST-NT"}
-    training = {
-        row["arm"]: row for row in pl.read_parquet(small_run / "training.parquet").iter_rows(named=True)
-    }
+    training = {row["arm"]: row for row in pl.read_parquet(small_run / "training.parquet").iter_rows(named=True)}
     assert training["ST-NT-T"]["tokens"] >= training["ST"]["tokens"] > 2 * training["ST-NT"]["tokens"]
     assert training["ST-NT-T"]["tokens"] < training["ST"]["tokens"] + 512
 
@@ -82,15 +80,11 @@ def test_a_finished_run_does_nothing_again(small_run: Path, understudy: Understu
     assert content(small_run) == before
 
 
-def test_settings_that_change_are_refused_then_updated(
-    small_run: Path, understudy: Understudy, tmp_path: Path
-) -> None:
+def test_settings_that_change_are_refused_then_updated(small_run: Path, understudy: Understudy, tmp_path: Path) -> None:
     subprocess.run(["cp", "-r", str(small_run), str(tmp_path / "run")], check=True)
     change = ("run", SMALL, "--out", tmp_path / "run", "-v", "--set", "compare.resamples=200")
     refused = understudy(*change)
-    assert (
-        refused.returncode == 2 and "with other settings" in refused.stderr and "--update" in refused.stderr
-    )
+    assert refused.returncode == 2 and "with other settings" in refused.stderr and "--update" in refused.stderr
     updated = understudy(*change, "--update")
     assert updated.returncode == 0
     assert re.findall(r"(\S+)  started", updated.stderr) == ["estimates"]
@@ -101,7 +95,7 @@ def test_an_arm_that_is_taken_out_is_gone(small_run: Path, understudy: Understud
     study = tmp_path / "small.yaml"
     study.write_text(re.sub(r"  ST-HC-W: .*\n", "", SMALL.read_text()))
     assert understudy("run", study, "--out", tmp_path / "run", "--update").returncode == 0
-    assert not [p for p in (tmp_path / "run").rglob("*ST-HC-W*")]
+    assert not list((tmp_path / "run").rglob("*ST-HC-W*"))
     assert (tmp_path / "run" / "students" / "ST-HC-0" / "model.safetensors").exists()
 
 

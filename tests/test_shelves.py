@@ -115,9 +115,7 @@ def test_variant_does_what_it_declares(name: str) -> None:
 
 @pytest.mark.parametrize("name", registry.modules("variants"))
 def test_variant_skips_with_a_reason_what_it_cannot_change(name: str) -> None:
-    changed = build("variants", name).vary(
-        Trace("t", PROBLEMS[0].problem_id, "m", ""), PROBLEMS[0], stream(0)
-    )
+    changed = build("variants", name).vary(Trace("t", PROBLEMS[0].problem_id, "m", ""), PROBLEMS[0], stream(0))
     assert isinstance(changed, Trace) or changed.reason
 
 
@@ -134,9 +132,7 @@ def test_grader_scores_gold_one(name: str) -> None:
     assert build("graders", name).grade(Problem("p", "t", "?", "18", "test"), "18").value == 1
 
 
-PLAIN = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="<>"), max_size=60).map(
-    str.strip
-)
+PLAIN = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="<>"), max_size=60).map(str.strip)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
@@ -155,9 +151,7 @@ def test_format_splits_any_text(name: str, text: str) -> None:
     assert isinstance(response, str) and isinstance(closed, bool) and (reasoning is None or reasoning in text)
 
 
-@pytest.mark.parametrize(
-    "parameters", [{"depth": 0}, {"operations": 99}, {"depth": "deep"}, {"min_tries": 17}]
-)
+@pytest.mark.parametrize("parameters", [{"depth": 0}, {"operations": 99}, {"depth": "deep"}, {"min_tries": 17}])
 def test_reach_refuses_impossible_settings(parameters: dict[str, object]) -> None:
     with pytest.raises(StudyError):
         registry.build("tasks", Piece("reach", parameters))
@@ -196,9 +190,7 @@ PUZZLE = Problem("p", "reach", "from 4 use +3 x2 +7 x9 reach 1 in_2 ?", "answer 
         ("step 4 x2 8 . step 8 +3 1 .", "answer x2 +3", None),
     ],
 )
-def test_reach_says_at_which_step_a_trace_goes_wrong(
-    reasoning: str, response: str, wrong: str | None
-) -> None:
+def test_reach_says_at_which_step_a_trace_goes_wrong(reasoning: str, response: str, wrong: str | None) -> None:
     score = REACH.check_trace(PUZZLE, reasoning, response)
     assert (score.value, score.explanation) == (
         (1.0, "every step is right and supports the answer") if wrong is None else (0.0, wrong)

@@ -17,7 +17,7 @@ from understudy.types import Problem, Recipe, Sampling, Trace
 torch = pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("transformers", reason="the extra train is not installed")
 
-from understudy.train import encode, train  # noqa: E402
+from understudy.train import encode  # noqa: E402
 from understudy.trainer import IGNORED, Example, _Collator, fit, plan  # noqa: E402
 
 REACH = registry.build("tasks", Piece("reach", {}))
@@ -140,9 +140,7 @@ def test_two_steps_of_training_lower_the_loss(start: Path, tokenizer, tmp_path: 
     assert json.loads((tmp_path / "s" / "training.json").read_text()) == summary
 
 
-def test_an_interrupted_training_ends_with_the_same_bytes(
-    start: Path, tokenizer, tmp_path: Path, monkeypatch
-) -> None:
+def test_an_interrupted_training_ends_with_the_same_bytes(start: Path, tokenizer, tmp_path: Path, monkeypatch) -> None:
     from transformers import AutoModelForCausalLM
 
     from understudy import trainer
@@ -172,9 +170,7 @@ def test_an_interrupted_training_ends_with_the_same_bytes(
     assert content(tmp_path / "cut") == content(tmp_path / "whole")
 
 
-def test_the_same_seed_trains_the_same_student_and_another_does_not(
-    student, start: Path, tmp_path: Path
-) -> None:
+def test_the_same_seed_trains_the_same_student_and_another_does_not(student, start: Path, tmp_path: Path) -> None:
     student.start(tmp_path / "again", 0, silent)
     student.start(tmp_path / "other", 1, silent)
     assert content(tmp_path / "again") == content(start)
@@ -193,14 +189,12 @@ def test_training_on_a_test_problem_is_refused(tokenizer) -> None:
 
 def test_a_word_that_the_student_cannot_write_is_refused(tokenizer) -> None:
     trace = Trace("t", teacher("plain")[0].problem_id, "m", "answer +3 x2", reasoning="let me ponder .")
-    with pytest.raises(StudyError, match="cannot write, for instance 'me'|'let'|'ponder'"):
+    with pytest.raises(StudyError, match="cannot write, for instance 'let'"):
         encode(tokenizer, [trace], PROBLEMS, "ST", 512)
 
 
 def test_too_long_an_example_is_refused_not_cut(tokenizer) -> None:
-    with pytest.raises(
-        StudyError, match=r"30 of 30 examples of arm 'ST' are longer than the student's 20 tokens"
-    ):
+    with pytest.raises(StudyError, match=r"30 of 30 examples of arm 'ST' are longer than the student's 20 tokens"):
         encode(tokenizer, teacher("template"), PROBLEMS, "ST", 20)
 
 
@@ -240,14 +234,10 @@ def test_sampling_follows_the_model_s_probabilities(start: Path) -> None:
         p = torch.softmax(model(ids).logits[0, -1].double(), -1)
     sampling = Sampling("sampled", temperature=1.0, max_tokens=1, samples=2000)
     drawn = Counter(
-        tokenizer(t.response, add_special_tokens=False)["input_ids"][0]
-        if t.response
-        else tokenizer.eos_token_id
+        tokenizer(t.response, add_special_tokens=False)["input_ids"][0] if t.response else tokenizer.eos_token_id
         for t in Transformers(str(start), batch_size=2000).generate([problem], sampling)
     )
-    common = [
-        i for i in range(len(p)) if p[i] * 2000 >= 10 and tokenizer.decode([i]) not in ("<think>", "</think>")
-    ]
+    common = [i for i in range(len(p)) if p[i] * 2000 >= 10 and tokenizer.decode([i]) not in ("<think>", "</think>")]
     expected = [float(p[i]) for i in common]
     observed = [drawn[i] for i in common]
     rest_expected, rest_observed = 1 - sum(expected), 2000 - sum(observed)

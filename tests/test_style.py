@@ -28,11 +28,7 @@ SCRAPS += [
     "Double-check",
     "that’s wrong",
 ]
-TEXTS = (
-    st.text()
-    | st.lists(st.sampled_from(SCRAPS)).map(" ".join)
-    | st.lists(st.sampled_from(SCRAPS)).map("".join)
-)
+TEXTS = st.text() | st.lists(st.sampled_from(SCRAPS)).map(" ".join) | st.lists(st.sampled_from(SCRAPS)).map("".join)
 
 
 def counts(text: str) -> dict[str, int]:
@@ -74,9 +70,7 @@ def test_spans_point_at_the_phrases() -> None:
 def test_columns_and_single_texts_agree(text: str) -> None:
     found = [name for _, _, name in pivots.spans(text)]
     counted = counts(text)
-    assert {name: found.count(name) for name in pivots.TYPES} == {
-        name: counted[name] for name in pivots.TYPES
-    }
+    assert {name: found.count(name) for name in pivots.TYPES} == {name: counted[name] for name in pivots.TYPES}
     first = pl.DataFrame({"text": [text]}).select(pivots.first(pl.col("text"))).item()
     assert first == (found[0] if found else None)
 

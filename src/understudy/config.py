@@ -28,6 +28,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from understudy import registry
 from understudy.errors import InputError, StudyError, did_you_mean
 from understudy.registry import Piece
+from understudy.report.published import published
 from understudy.types import Recipe, Sampling
 
 PLACES = (Path(__file__).parent / "studies", Path(__file__).parents[2] / "studies")
@@ -62,9 +63,7 @@ Pieces = Annotated[tuple[Piece, ...], BeforeValidator(_pieces), PlainSerializer(
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=True)
 
 
 class Problems(_Part):
@@ -120,8 +119,9 @@ class Study(_Part):
     def lineage(self) -> tuple[str, ...]:
         """The arms, each after the arm that it is made from. Raises ``StudyError`` on a circle."""
         order: list[str] = []
-        for name in self.arms:
+        for arm in self.arms:
             chain: list[str] = []
+            name: str | None = arm
             while name is not None and name not in order:
                 if name in chain:
                     raise StudyError(f"arm '{name}' is made from itself ({' from '.join([*chain, name])})")
@@ -178,7 +178,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Study:
     """Read and check a study file; ``overrides`` are ``key.key=value``, the value in YAML."""
     raw = _yaml(path.read_text(encoding="utf-8", errors="replace"), str(path))
     if not isinstance(raw, dict):
-        raise StudyError(f"{path} is no study: it holds {type(raw).__name__}, not keys with values")
+        raise StudyError(f"{path} is no study: it holds no keys with values", "see understudy show quickstart")
     for override in overrides:
         _override(raw, override)
     try:
@@ -226,14 +226,12 @@ def _override(raw: dict[str, Any], override: str) -> None:
 def _sentence(error: ErrorDetails) -> StudyError:
     place = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        parts = {"problems": Problems, "arms": Arm, "sample": Sample, "compare": Compare}
+        parts: dict[str, type[_Part]] = {"problems": Problems, "arms": Arm, "sample": Sample, "compare": Compare}
         part = parts.get(str(error["loc"][0]), Study) if len(error["loc"]) > 1 else Study
         known = [field.alias or name for name, field in part.model_fields.items()]
-        return StudyError(
-            f"the study has an unknown key '{place}'", did_you_mean(str(error["loc"][-1]), known)
-        )
+        return StudyError(f"the study has an unknown key '{place}'", did_you_mean(str(error["loc"][-1]), known))
     if error["type"] == "missing":
-        return StudyError(f"the study lacks '{place}'", "see studies/quickstart.yaml")
+        return StudyError(f"the study lacks '{place}'", "see understudy show quickstart")
     return StudyError(f"the study's {place} cannot be {error['input']!r}: {error['msg'].lower()}")
 
 
@@ -243,9 +241,7 @@ def _check(study: Study) -> None:
     registry.load("tasks", study.task.name)
     for name, arm in study.arms.items():
         if arm.from_ is None and (arm.vary or arm.train or not study.student):
-            raise StudyError(
-                f"arm '{name}' does not say which traces it is made of", "add from: a model or an arm"
-            )
+            raise StudyError(f"arm '{name}' does not say which traces it is made of", "add from: a model or an arm")
         if arm.from_ and arm.from_.name not in study.arms and arm.from_.name not in known:
             hint = did_you_mean(arm.from_.name, [*known, *study.arms])
             raise StudyError(f"arm '{name}' is from '{arm.from_.name}', which is no model and no arm", hint)
@@ -254,16 +250,14 @@ def _check(study: Study) -> None:
         recipe = study.recipe(name)
         if (recipe.budget == "tokens") != (recipe.match is not None):
             raise StudyError(f"arm '{name}' needs budget: tokens and match: ARM together")
-        if recipe.match is not None and (
-            recipe.match not in study.arms or not study.arms[recipe.match].from_
-        ):
+        if recipe.match is not None and (recipe.match not in study.arms or not study.arms[recipe.match].from_):
             raise StudyError(f"arm '{name}' matches '{recipe.match}', which trains on nothing here")
     if study.student:
         registry.load("students", study.student.name)
-    for name in {study.compare.baseline, *(arm for pair in study.compare.pairs or () for arm in pair)} - {
-        None
-    }:
-        if name not in study.arms:
-            raise StudyError(f"compare names '{name}', which is no arm", did_you_mean(str(name), study.arms))
-    if study.lineage:
-        return
+    compared = {study.compare.baseline, *(arm for pair in study.compare.pairs or () for arm in pair)} - {None}
+    for arm_name in compared:
+        if arm_name not in study.arms:
+            raise StudyError(f"compare names '{arm_name}', which is no arm", did_you_mean(str(arm_name), study.arms))
+    if study.published:
+        published(study.published)
+    _ = study.lineage  # raises on a circle

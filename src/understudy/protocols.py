@@ -69,8 +69,11 @@ class Puzzle(CheckableTask, Protocol):
         """The candidate carried out, one fact a step."""
         ...
 
-    def false_working(self, problem: Problem, rng: Random) -> tuple[tuple[str, ...], str]:
-        """A candidate that does not solve the problem, and a working whose one false fact makes it seem to."""
+    def false_working(self, problem: Problem, rng: Random) -> tuple[tuple[str, ...], str] | None:
+        """A candidate that does not solve the problem, and a working whose one false fact makes it seem to.
+
+        Null if every candidate solves it.
+        """
         ...
 
     def answer(self, candidate: Sequence[str]) -> str:

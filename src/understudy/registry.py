@@ -21,7 +21,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from understudy.errors import StudyError, UnknownName, did_you_mean
+from understudy.errors import MissingExtra, StudyError, UnknownName, did_you_mean
 
 SHELVES = ("tasks", "models", "students", "variants", "graders", "formats")
 FILLED_IN = ("task", "root")
@@ -90,11 +90,7 @@ def load(shelf: str, name: str) -> type[Any]:
     """The class of an entry. Raises ``UnknownName``, with the closest name on the shelf."""
     module = import_module(_module(shelf, name))
     for value in vars(module).values():
-        if (
-            isinstance(value, type)
-            and "__understudy_entry__" in vars(value)
-            and value.__module__ == module.__name__
-        ):
+        if isinstance(value, type) and "__understudy_entry__" in vars(value) and value.__module__ == module.__name__:
             return value
     raise TypeError(f"{module.__name__} marks no class with @entry")
 
@@ -128,9 +124,14 @@ def checked(cls: type[Any], owner: str, name: str, value: Any) -> Any:
         return TypeAdapter(get_type_hints(cls)[name]).validate_python(value)
     except ValidationError as error:
         reason = error.errors()[0]["msg"].lower()
-        raise StudyError(
-            f"'{owner}' cannot take {name}: {value!r} ({reason})", f"understudy show {owner}"
-        ) from None
+        raise StudyError(f"'{owner}' cannot take {name}: {value!r} ({reason})", f"understudy show {owner}") from None
+
+
+def require(extra: str, *libraries: str) -> None:
+    """Raise ``MissingExtra``, with the pip command, if a library is not installed. Imports none of them."""
+    for library in libraries:
+        if find_spec(library) is None:
+            raise MissingExtra(library, extra)
 
 
 def _module(shelf: str, name: str) -> str:

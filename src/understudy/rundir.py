@@ -19,12 +19,12 @@ from functools import cache
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
-from shutil import rmtree
+from shutil import disk_usage, rmtree
 from time import perf_counter
 from typing import IO, Any
 
 from understudy import __version__, tables
-from understudy.errors import RunError
+from understudy.errors import RunError, UnderstudyError
 from understudy.protocols import Report
 
 PACKAGES = ("polars", "scipy", "statsmodels", "torch", "transformers", "tokenizers", "accelerate")
@@ -101,9 +101,7 @@ class RunDirectory:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.close()
-            raise RunError(
-                f"another understudy is at work in {self.path}", "wait for it, or use --out"
-            ) from None
+            raise RunError(f"another understudy is at work in {self.path}", "wait for it, or use --out") from None
         self._lock = lock
         return self
 
@@ -116,12 +114,10 @@ class RunDirectory:
         manifest = self.path / "manifest.json"
         if manifest.exists():
             self._check(json.loads(manifest.read_text(encoding="utf-8")), study, resolved, update)
-        elif set(os.listdir(self.path)) - {".lock", ".partial", "stages", "study.yaml"}:
+        elif {path.name for path in self.path.iterdir()} - {".lock", ".partial", "stages", "study.yaml"}:
             raise RunError(f"{self.path} holds files that are no run of a study", "choose another --out")
         write_text(self.path / "study.yaml", resolved)
-        write_text(
-            manifest, json.dumps({"study": study, **provenance(), "seeds": list(seeds)}, indent=2) + "\n"
-        )
+        write_text(manifest, json.dumps({"study": study, **provenance(), "seeds": list(seeds)}, indent=2) + "\n")
 
     def _check(self, manifest: Mapping[str, Any], study: str, resolved: str, update: bool) -> None:
         if manifest.get("study") != study:
@@ -153,7 +149,11 @@ class RunDirectory:
         partial.parent.mkdir(parents=True, exist_ok=True)
         _remove(partial)
         paths = {role: self.path / path for role, path in inputs.items()}
-        stage.function(paths, partial, {**stage.parameters, **stage.local}, report)
+        try:
+            stage.function(paths, partial, {**stage.parameters, **stage.local}, report)
+        except Exception as error:
+            self._blame_disk(error)
+            raise
         final = self.path / stage.output
         final.parent.mkdir(parents=True, exist_ok=True)
         self._record(stage).unlink(missing_ok=True)
@@ -161,13 +161,17 @@ class RunDirectory:
         _remove(final) if final.is_dir() else None
         partial.replace(final)
         record = {"key": key, "output": stage.output, "inputs": dict(stage.inputs), "code": code()}
-        write_text(
-            self._record(stage), json.dumps({**record, "parameters": stage.parameters}, indent=2) + "\n"
-        )
+        write_text(self._record(stage), json.dumps({**record, "parameters": stage.parameters}, indent=2) + "\n")
         rmtree(partial.parent)
         timing = {"stage": stage.name, "seconds": perf_counter() - clock, "started": started.isoformat()}
         with (self.path / "timings.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(timing) + "\n")
+
+    def _blame_disk(self, error: Exception) -> None:
+        """Libraries report a full disk in ways of their own; say it in ours."""
+        if not isinstance(error, UnderstudyError) and disk_usage(self.path).free < 2**16:
+            hint = "free some space and run the same command again: what is done is kept"
+            raise RunError(f"the disk is full: {self.path}", hint) from error
 
     def tidy(self, stages: Mapping[str, Stage]) -> None:
         """Remove what a finished run no longer needs: attempts that were given up, outputs of arms that are gone."""

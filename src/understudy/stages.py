@@ -67,8 +67,7 @@ def rename_traces(inputs: Paths, output: Path, parameters: Parameters, report: R
     traces = tables.read_records(Trace, inputs["traces"])
     arm = parameters["arm"]
     renamed = [
-        replace(t, trace_id=f"{arm}/{t.problem_id}/{t.sample}", parent_id=t.trace_id, variant=None)
-        for t in traces
+        replace(t, trace_id=f"{arm}/{t.problem_id}/{t.sample}", parent_id=t.trace_id, variant=None) for t in traces
     ]
     tables.write_records(Trace, renamed, output)
 

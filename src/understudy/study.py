@@ -98,7 +98,7 @@ def conduct(planned: Mapping[str, Stage], place: RunDirectory, workers: int, dis
         while graph.is_active():
             for name in graph.get_ready():
                 graph.done(name) if name in done else ready.append(name)
-            ready.sort(key=lambda name: planned[name].weight, reverse=True)
+            ready.sort(key=lambda name: _urgency(place.path, planned, planned[name]), reverse=True)
             while ready and executor.idle:
                 stage = planned[ready.pop(0)]
                 inputs = {role: planned[source].output for role, source in stage.inputs.items()}
@@ -112,9 +112,13 @@ def conduct(planned: Mapping[str, Stage], place: RunDirectory, workers: int, dis
                 graph.done(name)
 
 
-def _execute(
-    path: Path, stage: Stage, key: str, inputs: Mapping[str, str], report: Callable[[int, int], None]
-) -> None:
+def _urgency(path: Path, planned: Mapping[str, Stage], stage: Stage) -> tuple[float, int]:
+    """Long stages first, and among them those that read most: then the workers end at about the same time."""
+    files = [path / planned[source].output for source in stage.inputs.values()]
+    return stage.weight, sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _execute(path: Path, stage: Stage, key: str, inputs: Mapping[str, str], report: Callable[[int, int], None]) -> None:
     RunDirectory(path).execute(stage, key, inputs, report)
 
 
@@ -139,9 +143,7 @@ class _Planner:
         """Every stage of the study; inputs come before what reads them."""
         study = self.study
         count = {"train": study.problems.train if study.student else 0, "test": study.problems.test}
-        yield self._stage(
-            "problems", "problems.parquet", stages.draw_problems, {**count, "seed": study.problems.seed}
-        )
+        yield self._stage("problems", "problems.parquet", stages.draw_problems, {**count, "seed": study.problems.seed})
         split = "train" if study.student else "test"
         checks: list[str] = []
         for arm in study.lineage:
@@ -197,9 +199,7 @@ class _Planner:
         student = study.student.plain() if study.student else None
         for seed in study.seeds:
             parameters = {"student": student, "seed": seed}
-            yield self._stage(
-                f"start/{seed}", f"students/start-{seed}", stages.start_student, parameters, weight=90
-            )
+            yield self._stage(f"start/{seed}", f"students/start-{seed}", stages.start_student, parameters, weight=90)
             for arm in study.arms:
                 name = f"start/{seed}"
                 if study.arms[arm].from_:
@@ -272,18 +272,12 @@ class _Planner:
         inputs: Mapping[str, str] | None = None,
         weight: float = 0.2,
     ) -> Stage:
-        return Stage(
-            name, output, function, {**self.task, **(parameters or {})}, inputs or {}, self.local, weight
-        )
+        return Stage(name, output, function, {**self.task, **(parameters or {})}, inputs or {}, self.local, weight)
 
     def _content(self, piece: Piece) -> dict[str, Any]:
         """Hashes of the files that an entry reads: other content is another key."""
-        paths = {
-            name: self.root / value for name, value in piece.parameters.items() if isinstance(value, str)
-        }
-        hashes = {
-            name: sha256(path.read_bytes()).hexdigest() for name, path in paths.items() if path.is_file()
-        }
+        paths = {name: self.root / value for name, value in piece.parameters.items() if isinstance(value, str)}
+        hashes = {name: sha256(path.read_bytes()).hexdigest() for name, path in paths.items() if path.is_file()}
         return {f"content of {piece.name}": hashes} if hashes else {}
 
 

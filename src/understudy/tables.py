@@ -46,12 +46,8 @@ SCHEMAS: Mapping[type[Record], pl.Schema] = {
             "metadata": _TEXT,
         }
     ),
-    Step: pl.Schema(
-        {"trace_id": _TEXT, "index": _INT, "start": _INT, "end": _INT, "stage": _TEXT, "pivot": _TEXT}
-    ),
-    Score: pl.Schema(
-        {"trace_id": _TEXT, "grader": _TEXT, "value": _REAL, "answer": _TEXT, "explanation": _TEXT}
-    ),
+    Step: pl.Schema({"trace_id": _TEXT, "index": _INT, "start": _INT, "end": _INT, "stage": _TEXT, "pivot": _TEXT}),
+    Score: pl.Schema({"trace_id": _TEXT, "grader": _TEXT, "value": _REAL, "answer": _TEXT, "explanation": _TEXT}),
     Estimate: pl.Schema(
         {
             **dict.fromkeys(("name", "arm", "versus", "sampling"), _TEXT),

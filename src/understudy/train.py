@@ -97,9 +97,7 @@ def _refuse_unwritable(tokenizer: Any, texts: Sequence[str], ids: Sequence[Seque
     if unknown is None or not any(unknown in row for row in ids):
         return
     text = next(text for text, row in zip(texts, ids, strict=True) if unknown in row)
-    words = [
-        word for word in text.split() if unknown in tokenizer(word, add_special_tokens=False)["input_ids"]
-    ]
+    words = [word for word in text.split() if unknown in tokenizer(word, add_special_tokens=False)["input_ids"]]
     raise StudyError(
         f"arm '{arm}' holds words that the student's tokenizer cannot write, for instance {' '.join(words[:1])!r}",
         "an embedded student writes only its task's words; take another student for other text",

@@ -37,21 +37,16 @@ def vary(
 ) -> list[Trace]:
     """Every trace changed by the variant. Those of failed attempts are passed on as they are."""
     return [
-        trace if trace.error else _one(trace, problems[trace.problem_id], variant, name, arm, seed)
-        for trace in traces
+        trace if trace.error else _one(trace, problems[trace.problem_id], variant, name, arm, seed) for trace in traces
     ]
 
 
 def _one(trace: Trace, problem: Problem, variant: Variant, name: str, arm: str, seed: int) -> Trace:
     changed = variant.vary(trace, problem, stream(seed, name, trace.problem_id, trace.sample))
-    lineage = {
-        "trace_id": f"{arm}/{trace.problem_id}/{trace.sample}",
-        "variant": name,
-        "parent_id": trace.trace_id,
-    }
     if isinstance(changed, Skip):
-        return replace(trace, **lineage, finish_reason="error", error=changed.reason)
-    return replace(changed, **lineage)
+        changed = replace(trace, finish_reason="error", error=changed.reason)
+    trace_id = f"{arm}/{trace.problem_id}/{trace.sample}"
+    return replace(changed, trace_id=trace_id, variant=name, parent_id=trace.trace_id)
 
 
 def check(

@@ -60,9 +60,7 @@ def _check(trace: Trace, problem: Problem, task: CheckableTask) -> Score:
     return replace(score, trace_id=trace.trace_id, grader="trace")
 
 
-def outcomes(
-    traces: Iterable[Trace], scores: Iterable[Score], arm: str, seed: int, sampling: str
-) -> pl.DataFrame:
+def outcomes(traces: Iterable[Trace], scores: Iterable[Score], arm: str, seed: int, sampling: str) -> pl.DataFrame:
     """One row a trace: how it ended, whether its answer and its steps are right, and its tokens (``OUTCOMES``)."""
     from understudy.compare import OUTCOMES
 

@@ -6,9 +6,7 @@ import typer
 
 
 def list_(
-    shelf: Annotated[
-        str | None, typer.Argument(help="One shelf, for instance variants; all without it.")
-    ] = None,
+    shelf: Annotated[str | None, typer.Argument(help="One shelf, for instance variants; all without it.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """List the entries of every shelf, with a line on each."""

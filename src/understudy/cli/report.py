@@ -14,10 +14,6 @@ def report(
     from understudy.report import build
 
     if not (run / "estimates.parquet").is_file():
-        hint = (
-            "understudy run STUDY makes one"
-            if not (run / "study.yaml").exists()
-            else "finish it: understudy run"
-        )
+        hint = "understudy run STUDY makes one" if not (run / "study.yaml").exists() else "finish it: understudy run"
         raise RunError(f"{run} holds no finished run", hint)
     print(build(run))

@@ -13,19 +13,11 @@ if TYPE_CHECKING:
 
 
 def run(
-    study: Annotated[
-        str, typer.Argument(help="A study file, or the name of one that comes with understudy.")
-    ],
+    study: Annotated[str, typer.Argument(help="A study file, or the name of one that comes with understudy.")],
     out: Annotated[Path | None, typer.Option(help="The run directory; default runs/NAME.")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Override key.key=value; may be repeated.")
-    ] = None,
-    workers: Annotated[
-        int, typer.Option(min=1, help="How many processes work at once, one thread each.")
-    ] = 2,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the resolved study and what it would do.")
-    ] = False,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Override key.key=value; may be repeated.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="How many processes work at once, one thread each.")] = 2,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved study and what it would do.")] = False,
     update: Annotated[bool, typer.Option(help="Compute anew what changed settings change in a run.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the estimates as JSON.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Name every stage.")] = False,
@@ -57,9 +49,7 @@ def _describe(study: "Study", stages: Mapping[str, "Stage"]) -> None:
     if study.student:
         arms = [name for name, arm in study.arms.items() if arm.from_]
         tests = len(study.arms) * len(study.seeds) * sum(sample.samples for sample in study.sample.values())
-        print(
-            f"# it would train {len(arms) * len(study.seeds)} students on {study.problems.train:,} problems each"
-        )
+        print(f"# it would train {len(arms) * len(study.seeds)} students on {study.problems.train:,} problems each")
         print(f"# and have them write {tests * (study.problems.test or 0):,} traces; nothing is paid for")
 
 

@@ -8,9 +8,7 @@ import typer
 
 
 def show(
-    name: Annotated[
-        str, typer.Argument(help="An entry of any shelf, or a study; SHELF/NAME where two share a name.")
-    ],
+    name: Annotated[str, typer.Argument(help="An entry of any shelf, or a study; SHELF/NAME where two share a name.")],
     json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Show what an entry does, its parameters, and a sample of it."""
@@ -27,11 +25,7 @@ def show(
     if json:
         keys = ("name", "type", "default")
         found = [dict(zip(keys, row, strict=True)) for row in rows]
-        print(
-            to_json(
-                {"shelf": shelf, "name": entry, "description": describe(shelf, entry), "parameters": found}
-            )
-        )
+        print(to_json({"shelf": shelf, "name": entry, "description": describe(shelf, entry), "parameters": found}))
         return
     print(f"{entry} ({shelf}): {describe(shelf, entry)}\n\n{_dedent(load(shelf, entry).__doc__ or '')}\n")
     if rows:
@@ -53,9 +47,7 @@ def _find(name: str) -> tuple[str, str]:
             f"there is no entry '{name}'", did_you_mean(entry, [n for ns in shelves.values() for n in ns])
         )
     if len(found) > 1:
-        raise UnknownName(
-            f"'{name}' is on several shelves", f"one of {', '.join('/'.join(f) for f in found)}"
-        )
+        raise UnknownName(f"'{name}' is on several shelves", f"one of {', '.join('/'.join(f) for f in found)}")
     return found[0]
 
 

@@ -9,9 +9,7 @@ import typer
 def verify(
     files: Annotated[list[Path], typer.Argument(help="Files of traces: JSONL or JSON, gzipped or not.")],
     task: Annotated[str, typer.Option(help="The task with its parameters, as in a study file.")],
-    response: Annotated[
-        str | None, typer.Option(help="The field with the response; guessed without it.")
-    ] = None,
+    response: Annotated[str | None, typer.Option(help="The field with the response; guessed without it.")] = None,
     prompt: Annotated[str | None, typer.Option(help="The field with the prompt; guessed without it.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the scores to this Parquet file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,

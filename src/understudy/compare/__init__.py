@@ -93,9 +93,7 @@ def estimate(
 
     Raises ``InputError`` if the outcomes are no such table, or the baseline or a pair is not in ``arms``.
     """
-    wanted = (
-        _default_pairs(arms, baseline) if pairs is None else list(dict.fromkeys((a, b) for a, b in pairs))
-    )
+    wanted = _default_pairs(arms, baseline) if pairs is None else list(dict.fromkeys((a, b) for a, b in pairs))
     for name in [name for pair in wanted for name in pair] + [baseline] * (baseline is not None):
         if name not in arms:
             raise InputError(f"'{name}' is to be compared but is no arm", did_you_mean(str(name), arms))
@@ -171,9 +169,7 @@ def _figure(cells: Cells, name: str, value: float | None, n: int) -> Estimate:
     return Estimate(name, cells.arm, None, cells.sampling, value, None, None, n, len(cells.seeds), method="")
 
 
-def _bootstrapped(
-    figure: Estimate, interval: tuple[float, float], cells: Cells, bootstrap: Bootstrap
-) -> Estimate:
+def _bootstrapped(figure: Estimate, interval: tuple[float, float], cells: Cells, bootstrap: Bootstrap) -> Estimate:
     method = f"bootstrap over {_resampled(cells)} ({bootstrap.resamples})"
     return replace(figure, lower=interval[0], upper=interval[1], method=method, seed=bootstrap.seed)
 
@@ -188,9 +184,7 @@ def _difference(
     """The accuracy difference without Holm's correction, and the mean square difference of a problem."""
     shared = sorted(set(arm.problems) & set(versus.problems))
     clusters = min(len(arm.seeds), len(versus.seeds))
-    figure = replace(
-        _figure(arm, "accuracy difference", None, len(shared)), versus=versus.arm, n_clusters=clusters
-    )
+    figure = replace(_figure(arm, "accuracy difference", None, len(shared)), versus=versus.arm, n_clusters=clusters)
     if not shared:
         return replace(figure, method="no shared problems"), 0.0
     arm, versus = arm.only(shared), versus.only(shared)
@@ -202,9 +196,7 @@ def _difference(
     parts = lcm(*(int(n) for one in (arm, versus) for n in np.unique(one.by_problem("attempts"))))
     p_value = sign_flip(np.rint(differences * min(parts, _FINEST)).astype(int).tolist())
     figure = replace(figure, value=value, lower=lower, upper=upper, p_value=p_value, seed=bootstrap.seed)
-    method = _paired_method(arm, versus, bootstrap.resamples) + (
-        "" if lower is not None else " (no interval)"
-    )
+    method = _paired_method(arm, versus, bootstrap.resamples) + ("" if lower is not None else " (no interval)")
     return replace(figure, method=method), float((differences**2).mean())
 
 

@@ -138,9 +138,7 @@ def _cells(arm: str, sampling: str, rows: pl.DataFrame) -> Cells:
     seeds, problems = rows["seed"].unique().sort(), rows["problem_id"].unique().sort()
     places = rows.select(pl.col("seed", "problem_id").rank("dense") - 1)
     sums = np.zeros((len(COUNTS), len(seeds), len(problems)))
-    sums[:, places["seed"].to_numpy(), places["problem_id"].to_numpy()] = (
-        rows.select(list(COUNTS)).to_numpy().T
-    )
+    sums[:, places["seed"].to_numpy(), places["problem_id"].to_numpy()] = rows.select(list(COUNTS)).to_numpy().T
     return Cells(arm, sampling, tuple(seeds), tuple(problems), sums)
 
 

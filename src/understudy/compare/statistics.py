@@ -99,9 +99,7 @@ def sign_flip(differences: Iterable[int]) -> float:
 def _convolve(null: Array, steps: Array, size: int) -> Array:
     """The distribution of a sum when ``size`` times a number distributed as ``steps`` is added to it."""
     longer = np.zeros(len(null) + size * (len(steps) - 1))
-    for offset in range(
-        min(size, len(null))
-    ):  # a step moves within its residue class, so zeros are not multiplied
+    for offset in range(min(size, len(null))):  # a step moves within its residue class, so zeros are not multiplied
         longer[offset::size] = np.convolve(null[offset::size], steps)
     return longer
 

@@ -36,9 +36,7 @@ _OPENING = r"""[\s:=*~≈(\[{"'“”\\]*+[$£€]{0,2}"""
 
 _NUMBER = re.compile(_SIGNED)
 _HASHES = re.compile(rf"####[ \t]*+[*]*+[$£€]{{0,2}}{_SIGNED}(?![.):]\s+\w)")  # "#### 2. Add" is a heading
-_STATED = re.compile(
-    rf"(?:\b(?:[Aa]nswer|ANSWER)[\s:*\"]*+(?:is\b)?|^[*]*+A:){_OPENING}(?={_SIGNED})", re.MULTILINE
-)
+_STATED = re.compile(rf"(?:\b(?:[Aa]nswer|ANSWER)[\s:*\"]*+(?:is\b)?|^[*]*+A:){_OPENING}(?={_SIGNED})", re.MULTILINE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
 _RESULT = re.compile(
     r"[=≈]|, (?:he|she|it|they|this)\b|\b(?:answer|therefore|thus|hence|so|is|equals?|gives?|leaves|leaving"
@@ -83,12 +81,7 @@ def extract(text: str, question: str = "") -> str | None:
     since those are restated.
     """
     text = _plainer(text)
-    return (
-        _in_box(text)
-        or _last(_HASHES.finditer(text))
-        or _stated(text, question)
-        or _concluded(text, question)
-    )
+    return _in_box(text) or _last(_HASHES.finditer(text)) or _stated(text, question) or _concluded(text, question)
 
 
 def value(number: str) -> Fraction | None:

@@ -178,9 +178,7 @@ def _content(file: Path) -> bytes:
         content = file.read_bytes()
         return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
     except FileNotFoundError:
-        raise InputError(
-            f"there is no file {file.resolve()}", "--set data=DIR says where the data lies"
-        ) from None
+        raise InputError(f"there is no file {file.resolve()}", "--set data=DIR says where the data lies") from None
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{file.resolve()} cannot be read ({error})") from error
 
@@ -236,9 +234,7 @@ def _match(rows: Iterable[_Row], problems: Sequence[Problem]) -> dict[str, list[
     tasks = sorted({problem.task for problem in problems})
     found: dict[str, list[_Row]] = defaultdict(list)
     for row in rows:
-        name = next(
-            (name for name in (problem_id(task, row.prompt) for task in tasks) if name in wanted), None
-        )
+        name = next((name for name in (problem_id(task, row.prompt) for task in tasks) if name in wanted), None)
         if name:
             found[name].append(row)
     return dict(found)

@@ -35,9 +35,7 @@ class Template:
 
     def __post_init__(self) -> None:
         if self.max_guesses < 1:
-            raise StudyError(
-                f"template cannot make at most {self.max_guesses} guesses", "max_guesses is 1 or more"
-            )
+            raise StudyError(f"template cannot make at most {self.max_guesses} guesses", "max_guesses is 1 or more")
 
     def generate(self, problems: Sequence[Problem], sampling: Sampling) -> Iterator[Trace]:
         """One trace a problem."""

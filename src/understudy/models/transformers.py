@@ -11,15 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from understudy.errors import InputError, MissingExtra
+from understudy.errors import InputError
 from understudy.formats.think_tags import ThinkTags
 from understudy.protocols import Report
 from understudy.randomness import seed_of
-from understudy.registry import entry
+from understudy.registry import entry, require
 from understudy.types import Problem, Sampling, Trace, Usage
 
 if TYPE_CHECKING:
     import torch
+
+
+CHUNK = 32
+"""Tokens that are decoded before rows that have ended are taken out of a batch."""
+SMALL, LARGE_BATCH, SMALL_BATCH = 10_000_000, 512, 16
+LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate")
 
 
 def silent(done: int, total: int) -> None:
@@ -31,39 +37,43 @@ def silent(done: int, total: int) -> None:
 class Transformers:
     """A Hugging Face checkpoint in a local directory.
 
-    ``path`` is the directory, ``batch_size`` the number of prompts decoded together, ``model`` the name in the table.
+    ``path`` is the directory, ``batch_size`` the number of prompts decoded together (null: 512 for a model of less
+    than ten million parameters, else 16), ``model`` the name in the table.
     """
 
     path: str
     root: Path = Path()
-    batch_size: int = 256
+    batch_size: int | None = None
     model: str | None = None
     report: Report = silent
 
     def __post_init__(self) -> None:
+        require("train", *LIBRARIES)
         if not (self.root / self.path / "config.json").is_file():
             raise InputError(f"{self.root / self.path} is no checkpoint: it holds no config.json")
-        load_libraries()
 
     def generate(self, problems: Sequence[Problem], sampling: Sampling) -> Iterator[Trace]:
         """``sampling.samples`` traces a problem; one that does not end within ``max_tokens`` has ``length``."""
         from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()
         directory = self.root / self.path
         tokenizer = AutoTokenizer.from_pretrained(directory)
         model = AutoModelForCausalLM.from_pretrained(directory).eval()
         prompts = encode_prompts(tokenizer, [problem.prompt for problem in problems])
         rows = [(index, sample) for index in range(len(problems)) for sample in range(sampling.samples)]
         written: dict[tuple[int, int], list[int]] = {}
-        for batch in _batches(rows, prompts, self.batch_size):
-            ids = [prompts[index] for index, _ in batch]
+        size = self.batch_size or (SMALL_BATCH if model.num_parameters() > SMALL else LARGE_BATCH)
+        for batch in _batches(rows, prompts, size):
+            given = [prompts[index] for index, _ in batch]
             seeds = [_seed(sampling, problems[index], sample) for index, sample in batch]
-            outputs = _decode(model, tokenizer, ids, seeds, sampling)
-            written.update(zip(batch, outputs, strict=True))
-            self.report(len(written), len(rows))
+            for row, tokens in _decode(model, tokenizer, given, seeds, sampling):
+                written[batch[row]] = tokens
+                self.report(len(written), len(rows))
         for index, sample in rows:
-            tokens = (len(prompts[index]), written[index, sample])
-            yield self._trace(tokenizer, problems[index], sample, *tokens, sampling)
+            ids = written[index, sample]
+            yield self._trace(tokenizer, problems[index], sample, len(prompts[index]), ids, sampling)
 
     def _trace(
         self, tokenizer: Any, problem: Problem, sample: int, prompt: int, ids: list[int], sampling: Sampling
@@ -83,18 +93,6 @@ class Transformers:
             usage=Usage(prompt, len(ids)),
             metadata={"sampling": sampling.name},
         )
-
-
-def load_libraries() -> None:
-    """Import the libraries of the extra ``train``. Raises ``MissingExtra`` naming the one that is not installed."""
-    for library in ("torch", "transformers", "tokenizers", "accelerate"):
-        try:
-            __import__(library)
-        except ModuleNotFoundError as error:
-            raise MissingExtra(error.name or library, "train") from None
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
 
 
 def encode_prompts(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
@@ -122,22 +120,38 @@ def _seed(sampling: Sampling, problem: Problem, sample: int) -> int:
 
 def _decode(
     model: Any, tokenizer: Any, prompts: list[list[int]], seeds: list[int], sampling: Sampling
-) -> list[list[int]]:
+) -> Iterator[tuple[int, list[int]]]:
+    """Decode prompts of one length together and yield each row when it has ended, with the tokens it wrote.
+
+    Rows that have ended leave the batch every ``CHUNK`` tokens, so that a few long ones do not hold up the rest.
+    """
     import torch
 
-    ids = torch.tensor(prompts)
-    processors = [] if sampling.temperature == 0 else [_Draw(seeds, sampling, ids.shape[1])]
-    with torch.inference_mode():
-        output = model.generate(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            max_new_tokens=sampling.max_tokens,
-            do_sample=False,
-            logits_processor=processors,
-            pad_token_id=tokenizer.pad_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-        )
-    return [_until(row, tokenizer.eos_token_id) for row in output[:, ids.shape[1] :].tolist()]
+    end, start = tokenizer.eos_token_id, len(prompts[0])
+    ids, rows, cache = torch.tensor(prompts), torch.arange(len(prompts)), None
+    draw = None if sampling.temperature == 0 else _Draw(seeds, sampling, start)
+    while len(rows):
+        with torch.inference_mode():
+            output = model.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                past_key_values=cache,
+                max_new_tokens=min(CHUNK, start + sampling.max_tokens - ids.shape[1]),
+                do_sample=False,
+                logits_processor=[draw] if draw else [],
+                pad_token_id=tokenizer.pad_token_id,
+                eos_token_id=end,
+                return_dict_in_generate=True,
+            )
+        ids, cache = output.sequences, output.past_key_values
+        ended = (ids[:, start:] == end).any(1) | (ids.shape[1] - start >= sampling.max_tokens)
+        for row, tokens in zip(rows[ended].tolist(), ids[ended, start:].tolist(), strict=True):
+            yield row, _until(tokens, end)
+        going = (~ended).nonzero()[:, 0]
+        rows, ids = rows[going], ids[going]
+        cache.batch_select_indices(going)
+        if draw:
+            draw.keep(going)
 
 
 def _until(ids: list[int], end: int) -> list[int]:
@@ -153,6 +167,10 @@ class _Draw:
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self.uniform = torch.stack([torch.rand(sampling.max_tokens, generator=g) for g in generators])
         self.temperature, self.start = sampling.temperature, start
+
+    def keep(self, rows: "torch.Tensor") -> None:
+        """Go on with these rows of the batch only."""
+        self.uniform = self.uniform[rows]
 
     def __call__(self, ids: "torch.Tensor", logits: "torch.Tensor") -> "torch.Tensor":
         import torch

@@ -45,9 +45,7 @@ def build(run: Path) -> Path:
     _write(run / "figures" / "accuracy.svg", together.encode())
     _write(run / "figures" / "accuracy.png", figures.png(together))
     _write(run / "report.md", _render("report.md.jinja", _as_markdown, context))
-    _write(
-        run / "report.html", _render("page.html.jinja", _as_html, {**context, "panels": drawn, "css": css})
-    )
+    _write(run / "report.html", _render("page.html.jinja", _as_html, {**context, "panels": drawn, "css": css}))
     return run / "report.html"
 
 

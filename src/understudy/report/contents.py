@@ -58,9 +58,7 @@ class Contents:
     def arms(self) -> list[str]:
         """In the order of the study; arms that only the tables know come last."""
         named = [str(name) for name in self.study.get("arms") or ()]
-        return list(
-            dict.fromkeys([*named, *self.outcomes["arm"].to_list(), *(e.arm for e in self.estimates)])
-        )
+        return list(dict.fromkeys([*named, *self.outcomes["arm"].to_list(), *(e.arm for e in self.estimates)]))
 
     @cached_property
     def samplings(self) -> list[str]:
@@ -157,9 +155,7 @@ def _text(path: Path) -> str:
 def _mapping(path: Path, text: str) -> Mapping[str, Any]:
     """YAML, of which JSON is a part, as a mapping; no text gives an empty one."""
     try:
-        loaded = (
-            json.loads(text) if path.suffix == ".json" and text else YAML(typ="safe", pure=True).load(text)
-        )
+        loaded = json.loads(text) if path.suffix == ".json" and text else YAML(typ="safe", pure=True).load(text)
     except (YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} cannot be read ({reason})") from None

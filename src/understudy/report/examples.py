@@ -65,9 +65,7 @@ def examples(contents: Contents) -> list[Example]:
     order = dict(zip(contents.problems["problem_id"], contents.problems.iter_rows(named=True), strict=True))
     first = next((problem for problem in order if problem in shared), min(shared, default=None))
     chosen = {arm: found[first] if first else next(iter(found.values())) for arm, found in attempts.items()}
-    return [
-        _example(contents, arm, trace, order.get(trace["problem_id"], {})) for arm, trace in chosen.items()
-    ]
+    return [_example(contents, arm, trace, order.get(trace["problem_id"], {})) for arm, trace in chosen.items()]
 
 
 def same_problem(found: Sequence[Example]) -> bool:
@@ -81,13 +79,8 @@ def _attempts(contents: Contents, arm: str) -> dict[str, dict[str, Any]]:
     frame = next((table for table in tables if table is not None), None)
     if frame is None:
         return {}
-    wrote = (
-        pl.col("reasoning").fill_null("").str.len_chars() + pl.col("response").fill_null("").str.len_chars()
-        > 0
-    )
-    kept = frame.filter(pl.col("error").is_null() & wrote).unique(
-        "problem_id", keep="first", maintain_order=True
-    )
+    wrote = pl.col("reasoning").fill_null("").str.len_chars() + pl.col("response").fill_null("").str.len_chars() > 0
+    kept = frame.filter(pl.col("error").is_null() & wrote).unique("problem_id", keep="first", maintain_order=True)
     return {row["problem_id"]: row for row in kept.iter_rows(named=True)}
 
 
@@ -110,11 +103,7 @@ def _example(contents: Contents, arm: str, trace: dict[str, Any], problem: dict[
 
 
 def _verdicts(contents: Contents, arm: str, trace_id: str) -> tuple[str, str]:
-    same = (
-        (pl.col("arm") == arm)
-        & (pl.col("sampling") == contents.samplings[0])
-        & (pl.col("trace_id") == trace_id)
-    )
+    same = (pl.col("arm") == arm) & (pl.col("sampling") == contents.samplings[0]) & (pl.col("trace_id") == trace_id)
     rows = contents.outcomes.filter(same).head(1).to_dicts()
     if not rows:
         return "answer not scored", "trace not checked"

@@ -84,9 +84,7 @@ def _panel(
     colours = alt.Scale(domain=series, range=_cycle(inks, series))
     shapes = alt.Scale(domain=series, range=_cycle(_SHAPES, series))
     base = alt.Chart().encode(
-        y=alt.Y(
-            "arm:N", sort=arms, scale=alt.Scale(domain=arms), axis=alt.Axis(labelExpr=_MIDDLE), title=None
-        ),
+        y=alt.Y("arm:N", sort=arms, scale=alt.Scale(domain=arms), axis=alt.Axis(labelExpr=_MIDDLE), title=None),
         color=alt.Color("series:N", scale=colours, legend=legend),
     )
     if apart:

@@ -18,9 +18,7 @@ from understudy.report.contents import Contents
 def summary(contents: Contents) -> str:
     """The size of the run in a line."""
     tested = contents.outcomes["problem_id"].n_unique()
-    trained = (
-        f", {_count(len(contents.seeds), 'training seed')}" if contents.trains else ", no student trained"
-    )
+    trained = f", {_count(len(contents.seeds), 'training seed')}" if contents.trains else ", no student trained"
     samplings = f", sampling {cells.listing(contents.samplings)}" if contents.samplings else ""
     return f"{_count(len(contents.arms), 'arm')}, {_count(tested, 'test problem')}{trained}{samplings}."
 
@@ -36,9 +34,7 @@ def facts(contents: Contents) -> list[tuple[str, str]]:
         "Hardware": _hardware(manifest.get("hardware") or {}),
         "Seeds": ", ".join(map(str, manifest.get("seeds") or contents.study.get("seeds") or ())) or DASH,
         "Schema of the tables": _said(manifest, "schema"),
-        "Packages": ", ".join(
-            f"{name} {version}" for name, version in (manifest.get("packages") or {}).items()
-        )
+        "Packages": ", ".join(f"{name} {version}" for name, version in (manifest.get("packages") or {}).items())
         or DASH,
     }
     return list(named.items())

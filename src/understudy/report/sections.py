@@ -27,9 +27,7 @@ def verdict(estimate: Estimate) -> str:
     """
     if estimate.p_adjusted is None or estimate.value is None:
         return "not tested"
-    touches = (
-        estimate.lower is not None and estimate.upper is not None and estimate.lower <= 0 <= estimate.upper
-    )
+    touches = estimate.lower is not None and estimate.upper is not None and estimate.lower <= 0 <= estimate.upper
     if estimate.p_adjusted >= ALPHA or estimate.value == 0 or touches:
         return "no difference shown"
     return "higher" if estimate.value > 0 else "lower"
@@ -73,9 +71,7 @@ def trace_counts(contents: Contents) -> Table:
     if not has_verdicts(contents):
         return Table(head, "llrrrrr", [])
     names = ["answer_and_trace", "answer_not_trace", "trace_not_answer", "neither", "no_trace"]
-    counts = {
-        (row["arm"], row["sampling"]): row for row in two_by_two(contents.outcomes).iter_rows(named=True)
-    }
+    counts = {(row["arm"], row["sampling"]): row for row in two_by_two(contents.outcomes).iter_rows(named=True)}
     rows = [
         [arm, sampling, *(cells.decimal(counts[arm, sampling][name], 0) for name in names)]
         for arm in contents.arms
@@ -95,9 +91,7 @@ def trace_shares(contents: Contents) -> Table:
             found = [contents.estimate(name, arm, sampling) for name in names]
             if any(found):
                 odds = contents.estimate("odds ratio of answer and trace", arm, sampling)
-                pairs = [
-                    cell for e in found for cell in (cells.share(e), cells.decimal(e.n if e else None, 0))
-                ]
+                pairs = [cell for e in found for cell in (cells.share(e), cells.decimal(e.n if e else None, 0))]
                 rows.append([arm, sampling, *pairs, cells.ratio(odds)])
     return Table(head, "llrrrrrrr", rows)
 

@@ -31,9 +31,7 @@ def answer(contents: Contents) -> list[str]:
     others = [e for e in found if e.versus != contents.baseline]
     first = f"{_against(contents.baseline or '', baseline)} ({opening})." if baseline else ""
     rest = (
-        f"Between {'the other pairs' if baseline else f'neighbours ({opening})'}, {_between(others)}"
-        if others
-        else ""
+        f"Between {'the other pairs' if baseline else f'neighbours ({opening})'}, {_between(others)}" if others else ""
     )
     second = "; ".join(part for part in (rest, _elsewhere(contents)) if part)
     return [*([first] if first else []), *([f"{second[0].upper()}{second[1:]}."] if second else [])]
@@ -137,9 +135,7 @@ def _elsewhere(contents: Contents) -> str:
         moved = [e for e in found if verdict(e) != by_pair[e.arm, e.versus]]
         named = cells.listing((f"{e.arm} against {e.versus}: {verdict(e)}" for e in moved), _MOST)
         same = f"the verdicts under {sampling} are the same"
-        parts += [
-            f"under {sampling}, {len(moved)} of {len(found)} verdicts differ ({named})" if moved else same
-        ]
+        parts += [f"under {sampling}, {len(moved)} of {len(found)} verdicts differ ({named})" if moved else same]
     return "; ".join(parts)
 
 
@@ -162,9 +158,7 @@ def _seeds(contents: Contents) -> str:
 def _flips(contents: Contents) -> str:
     said = []
     for one, other in combinations(contents.samplings, 2):
-        pairs = [
-            f"{a} and {b}" for a, b in combinations(contents.arms, 2) if _flip(contents, a, b, one, other)
-        ]
+        pairs = [f"{a} and {b}" for a, b in combinations(contents.arms, 2) if _flip(contents, a, b, one, other)]
         if pairs:
             named = cells.listing(pairs, _MOST)
             said.append(f"The order changes between {one} and {other} for {named} (values alone).")

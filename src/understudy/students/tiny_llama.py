@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import StudyError
+from understudy.models.transformers import LIBRARIES
 from understudy.protocols import Lesson, Puzzle, Report
 from understudy.randomness import seed_of, stream
-from understudy.registry import entry
+from understudy.registry import entry, require
 from understudy.style.phrases import ALL as PHRASES
 from understudy.types import Recipe
 
@@ -46,6 +47,7 @@ class TinyLlama:
     tokens_per_step: int = 1536
 
     def __post_init__(self) -> None:
+        require("train", *LIBRARIES)
         if self.width % (2 * self.heads):
             raise StudyError(
                 f"tiny-llama cannot have width {self.width} with {self.heads} heads",
@@ -58,9 +60,7 @@ class TinyLlama:
 
         tokenizer = self._tokenizer()
         model = self._model(len(tokenizer), seed)
-        recipe = Recipe(
-            learning_rate=self.base_learning_rate, num_train_epochs=1, tokens_per_step=self.tokens_per_step
-        )
+        recipe = Recipe(learning_rate=self.base_learning_rate, num_train_epochs=1, tokens_per_step=self.tokens_per_step)
         fit(model, tokenizer, self._course(tokenizer, seed), recipe, seed_of("base", seed), directory, report)
 
     def _tokenizer(self) -> Any:

@@ -122,9 +122,7 @@ def _read(file: Path) -> list[tuple[str, str | None]]:
 def _text(file: Path, number: int, row: dict[str, Any]) -> str:
     question = row.get("question")
     if not isinstance(question, str) or not question.strip():
-        raise InputError(
-            f"{file.resolve()}, row {number}: it has no 'question'", "GSM8K has question and answer"
-        )
+        raise InputError(f"{file.resolve()}, row {number}: it has no 'question'", "GSM8K has question and answer")
     return question
 
 

@@ -25,11 +25,12 @@ class FalseFact:
     def vary(self, trace: Trace, problem: Problem, rng: Random) -> Trace | Skip:
         """The trace with a false fact; skipped if it does not carry its answer out."""
         solution = self.task.read_answer(trace.response)
-        working = (
-            self.task.working(problem, solution) if solution and self.task.solves(problem, solution) else None
-        )
+        working = self.task.working(problem, solution) if solution and self.task.solves(problem, solution) else None
         if working is None or working not in (trace.reasoning or ""):
             return Skip("does not carry its answer out in words that can be replaced")
-        candidate, false = self.task.false_working(problem, rng)
+        made = self.task.false_working(problem, rng)
+        if made is None:
+            return Skip("no answer is wrong")
+        candidate, false = made
         reasoning = (trace.reasoning or "").replace(working, false)
         return replace(trace, reasoning=reasoning, response=self.task.answer(candidate))

@@ -25,8 +25,4 @@ class WrongEnding:
     def vary(self, trace: Trace, problem: Problem, rng: Random) -> Trace | Skip:
         """The trace with a wrong answer; skipped if every answer is right."""
         wrong = [c for c in self.task.candidates(problem) if not self.task.solves(problem, c)]
-        return (
-            replace(trace, response=self.task.answer(rng.choice(wrong)))
-            if wrong
-            else Skip("no answer is wrong")
-        )
+        return replace(trace, response=self.task.answer(rng.choice(wrong))) if wrong else Skip("no answer is wrong")
