@@ -135,19 +135,44 @@ def test_a_bad_row_is_data_and_an_api_error_is_not_a_wrong_answer(understudy: Un
     assert found["accuracy", "B"] == 0.5 and found["share error", "B"] == 0.0
 
 
-def test_training_on_test_questions_is_refused(understudy: Understudy, tmp_path: Path) -> None:
-    """The same question in both files, with other white space: refused before anything is trained."""
-    (tmp_path / "train.jsonl").write_text(QUESTIONS.replace("2 and 2?", "  2 and\\t2? "))
-    (tmp_path / "questions.jsonl").write_text(QUESTIONS)
-    text = SMALL.read_text().replace(
-        "task: {reach: {depth: 2, operations: 3}}",
-        "task: {gsm8k: {train: train.jsonl, test: questions.jsonl}}",
-    )
-    assert "gsm8k" in text
+LEAKY = """
+\"""A stranger's puzzle that tests on what it trains on.\"""
+from dataclasses import dataclass
+from understudy.registry import entry
+from understudy.tasks.reach import Reach
+
+@entry
+@dataclass(frozen=True)
+class Leaky(Reach):
+    \"""Reach, with one set of problems for both splits.\"""
+
+    def problems(self, split, n, seed):
+        return super().problems("train", n, seed)
+"""
+
+
+def test_training_on_test_problems_is_refused_also_from_a_stranger_s_plug_in(
+    understudy: Understudy, tmp_path: Path
+) -> None:
+    """Another package puts a task on the shelf with an entry point; the same guard stands at its door."""
+    (tmp_path / "leaky.py").write_text(LEAKY)
+    info = tmp_path / "leaky-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: leaky\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[understudy.tasks]\nleaky = leaky\n")
+    listed = understudy("list", "tasks", PYTHONPATH=str(tmp_path))
+    assert "A stranger's puzzle that tests on what it trains on." in listed.stdout
+    (tmp_path / "study.yaml").write_text(SMALL.read_text().replace("task: {reach:", "task: {leaky:"))
+    done = understudy("run", tmp_path / "study.yaml", "--out", tmp_path / "run", PYTHONPATH=str(tmp_path))
+    refused(done, "20 of 60 training problems occur in the test split, for instance 'from ")
+
+
+def test_an_entry_that_does_not_fit_the_task_is_refused(understudy: Understudy, tmp_path: Path) -> None:
+    text = SMALL.read_text().replace("task: {reach: {depth: 2, operations: 3}}", "task: gsm8k")
     (tmp_path / "study.yaml").write_text(text)
     refused(
         understudy("run", tmp_path / "study.yaml", "--out", tmp_path / "run"),
-        "training problems occur in the test split",
+        "'tiny-llama' cannot work with the task 'gsm8k', which is no puzzle",
     )
 
 

@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy import profile
-from understudy.errors import InputError
-from understudy.models.file import File, read_rows
+from understudy.collect import draw
+from understudy.errors import ContaminationError, InputError
+from understudy.models.file import File
+from understudy.rows import read_rows
 from understudy.tables import to_frame
 from understudy.tasks import problem_id
 from understudy.tasks.gsm8k import Gsm8k
@@ -158,12 +160,9 @@ def test_the_same_seed_draws_the_same_and_more_keeps_those_drawn(tmp_path: Path)
     assert len(task.problems("test", 99, 1)) == len(task.problems("test", None, 1)) == 50
 
 
-def test_repeats_and_test_questions_are_left_out_of_training(tmp_path: Path) -> None:
+def test_a_repeated_question_is_one_problem(tmp_path: Path) -> None:
     train = write(tmp_path / "a.jsonl", [{"question": q, "answer": "#### 1"} for q in ("x?", "y?", "x?", " y?")])
-    test = write(tmp_path / "b.jsonl", [{"question": "y?", "answer": "#### 1"}])
-    task = Gsm8k(train=train, test=test, root=tmp_path)
-    assert [p.prompt for p in task.problems("train", None, 0)] == ["x?"]
-    assert [p.prompt for p in task.problems("test", None, 0)] == ["y?"]
+    assert [p.prompt for p in Gsm8k(train=train, root=tmp_path).problems("train", None, 0)] == ["x?", "y?"]
 
 
 @pytest.mark.parametrize("bad", ["{oops", '{"answer": "1"}', '{"question": " "}', '{"question": 7}'])
@@ -175,7 +174,20 @@ def test_a_bad_row_is_named_with_file_and_line(tmp_path: Path, bad: str) -> None
 
 def test_a_split_without_a_file_is_the_users_mistake(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no train file"):
-        Gsm8k(test="q.jsonl", root=tmp_path).problems("train", None, 0)
+        Gsm8k(test=write(tmp_path / "q.jsonl", [{"question": "x?"}]), root=tmp_path).problems("train", None, 0)
+
+
+def test_training_on_test_questions_is_refused(tmp_path: Path) -> None:
+    """The same question in both files, with other white space."""
+    train = write(tmp_path / "a.jsonl", [{"question": q, "answer": "#### 1"} for q in ("x  y?", "z?")])
+    test = write(tmp_path / "b.jsonl", [{"question": " x y?", "answer": "#### 1"}])
+    with pytest.raises(ContaminationError, match=r"1 of 2 training problems occur in the test split.*'x  y\?'"):
+        draw(Gsm8k(train=train, test=test, root=tmp_path), None, None, 0)
+
+
+def test_a_missing_file_of_questions_is_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"there is no file .*q\.jsonl"):
+        Gsm8k(test="q.jsonl", root=tmp_path)
 
 
 def test_a_question_without_a_reference_is_not_scored(tmp_path: Path) -> None:

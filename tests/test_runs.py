@@ -18,7 +18,7 @@ import pytest
 
 from conftest import SMALL, Understudy
 from understudy.config import load
-from understudy.study import plan
+from understudy.plan import plan
 
 pytest.importorskip("torch", reason="the extra train is not installed")
 

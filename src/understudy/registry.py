@@ -27,6 +27,8 @@ SHELVES = ("tasks", "models", "students", "variants", "graders", "formats")
 FILLED_IN = ("task", "root")
 """Fields that the study fills in; a study file cannot set them."""
 
+TASK_HINT = "take another task, or an entry that works with this one"
+
 T = TypeVar("T")
 
 
@@ -115,7 +117,12 @@ def build(shelf: str, piece: Piece, **filled_in: Any) -> Any:
             raise StudyError(f"'{piece.name}' needs the parameter '{name}'", f"understudy show {piece.name}")
     values = {name: checked(cls, piece.name, name, value) for name, value in piece.parameters.items()}
     wanted = {field.name for field in fields(cls)}
-    return cls(**values, **{name: value for name, value in filled_in.items() if name in wanted})
+    given = {name: value for name, value in filled_in.items() if name in wanted}
+    if "task" in given and not isinstance(given["task"], get_type_hints(cls)["task"]):
+        kind = get_type_hints(cls)["task"].__name__
+        task = type(given["task"]).__name__.lower()
+        raise StudyError(f"'{piece.name}' cannot work with the task '{task}', which is no {kind.lower()}", TASK_HINT)
+    return cls(**values, **given)
 
 
 def checked(cls: type[Any], owner: str, name: str, value: Any) -> Any:

@@ -39,6 +39,17 @@ def collect_traces(inputs: Paths, output: Path, parameters: Parameters, report: 
     tables.write_records(Trace, collect(problems, model, sampling, parameters["arm"]), output)
 
 
+def count_rows(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """What became of the rows of a file of traces, as a check of its arm."""
+    from understudy.vary import count
+
+    problems = [p for p in _problems(inputs).values() if p.split == parameters["split"]]
+    model = _build("models", parameters["model"], parameters)
+    tables.write(
+        count(parameters["arm"], Piece.parse(parameters["model"]).name, model.census(problems)), output, "check"
+    )
+
+
 def sample_student(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
     """What a student writes for the test problems, sampled one way."""
     from understudy.collect import collect

@@ -96,6 +96,23 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class Census:
+    """What became of the rows of a file: rows = traces + duplicates + unmatched + unreadable.
+
+    ``unreadable`` holds the number of each such row and the reason. ``errors`` counts the traces that are stored
+    errors of an endpoint, ``unanswered`` the problems without any trace.
+    """
+
+    rows: int
+    traces: int
+    duplicates: int
+    unmatched: int
+    unreadable: tuple[tuple[int, str], ...]
+    errors: int
+    unanswered: int
+
+
+@dataclass(frozen=True, slots=True)
 class Skip:
     """Why a variant leaves a trace out."""
 

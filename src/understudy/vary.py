@@ -16,7 +16,7 @@ import polars as pl
 
 from understudy.protocols import Variant
 from understudy.randomness import stream
-from understudy.types import Problem, Score, Skip, Trace
+from understudy.types import Census, Problem, Score, Skip, Trace
 
 CHECKS = pl.Schema(
     {
@@ -76,6 +76,16 @@ def check(
         share = sum(known) / len(known) if known else None
         rows.append((arm, name, claim, share, len(known), sum(reasons.values()), json.dumps(reasons)))
     return pl.DataFrame(rows, schema=CHECKS, orient="row")
+
+
+def count(arm: str, name: str, census: Census) -> pl.DataFrame:
+    """The rows of a file of traces as a check: which share of them is used, and why the others are not."""
+    reasons = {"duplicate": census.duplicates, "of no problem here": census.unmatched}
+    reasons |= Counter(f"unreadable: {reason}" for _, reason in census.unreadable)
+    dropped = {reason: number for reason, number in reasons.items() if number}
+    share = census.traces / census.rows
+    row = (arm, name, "uses the rows of the file", share, census.rows, census.rows - census.traces, json.dumps(dropped))
+    return pl.DataFrame([row], schema=CHECKS, orient="row")
 
 
 def _value(scores: Answers, trace: Trace, wanted: float) -> bool | None:

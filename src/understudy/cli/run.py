@@ -25,7 +25,8 @@ def run(
     """Run a study: collect, verify, profile, vary, train, sample, compare, report. Run again to go on."""
     from understudy.cli.screen import Screen, messages
     from understudy.config import find, load
-    from understudy.study import data_root, plan
+    from understudy.plan import plan
+    from understudy.study import data_root
     from understudy.study import run as conduct
 
     overrides = set_ or []
@@ -37,6 +38,8 @@ def run(
     with Screen(verbose) as screen:
         directory = conduct(study, out, overrides, workers, update, screen)
     _results(directory, json)
+    for sentence in _dropped(directory):
+        messages().print(sentence)
     messages().print(f"report: {directory / 'report.html'}")
 
 
@@ -51,6 +54,26 @@ def _describe(study: "Study", stages: Mapping[str, "Stage"]) -> None:
         tests = len(study.arms) * len(study.seeds) * sum(sample.samples for sample in study.sample.values())
         print(f"# it would train {len(arms) * len(study.seeds)} students on {study.problems.train:,} problems each")
         print(f"# and have them write {tests * (study.problems.test or 0):,} traces; nothing is paid for")
+
+
+def _dropped(directory: Path) -> list[str]:
+    """A sentence for every arm that lost rows on the way, with the reasons."""
+    from json import loads
+
+    from understudy import tables
+    from understudy.cli.screen import visible
+
+    def reasons(row: Mapping[str, str]) -> str:
+        return ", ".join(f"{reason} ({count:,})" for reason, count in loads(row["dropped_reasons"]).items())
+
+    checks = tables.read(directory / "checks.parquet").unique(
+        ["arm", "variant", "dropped_reasons"], maintain_order=True
+    )
+    return [
+        visible(f"arm {row['arm']}: {row['dropped']:,} rows not used by {row['variant']}: {reasons(row)}")
+        for row in checks.iter_rows(named=True)
+        if row["dropped"]
+    ]
 
 
 def _results(directory: Path, json: bool) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 
 from understudy.errors import InputError
 from understudy.graders.number import Number, extract
-from understudy.models.file import read_rows
 from understudy.randomness import stream
 from understudy.registry import entry
+from understudy.rows import present, read_rows
 from understudy.tasks import problem_id
 from understudy.types import Problem, Score, Split
 
@@ -67,23 +67,24 @@ SAMPLE: dict[Split, tuple[tuple[str, str], ...]] = {
 class Gsm8k:
     """Problems from JSON lines with a ``question`` and an ``answer``; ``train`` and ``test`` name the files.
 
-    A question that stands twice is one problem. Training problems that are also in the test file are left
-    out.
+    A question that stands twice in a file is one problem.
     """
 
     train: str | None = None
     test: str | None = None
     root: Path = Path()
 
+    def __post_init__(self) -> None:
+        for path in (self.train, self.test):
+            if path is not None:
+                present(self.root / path)
+
     def problems(self, split: Split, n: int | None, seed: int) -> list[Problem]:
         """``n`` problems or all there are, in the order of the file; a larger ``n`` only adds some.
 
         Raises ``InputError`` if the split has no file, or if a row of the file is no question.
         """
-        found = self._all(split)
-        if split == "train" and (self.test or not self.train):
-            found = {name: problem for name, problem in found.items() if name not in self._all("test")}
-        problems = list(found.values())
+        problems = list(self._all(split).values())
         order = list(range(len(problems)))
         stream(seed, "gsm8k", split).shuffle(order)
         return [problems[place] for place in sorted(order if n is None else order[:n])]

@@ -1,0 +1,264 @@
+"""Ratios of speed, each measured in one run on one machine, against a plain way of doing the same.
+
+    make bench          # python benchmarks/bench.py
+
+Every pair does the same work and its results are compared, so that no speed is bought with another answer. Repeats
+of the two sides alternate and the median counts, because other programs may share the machine. One thread each.
+"""
+
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+from understudy.executors.local import ENVIRONMENT
+from understudy.registry import Piece, build
+from understudy.types import Problem, Recipe, Sampling, Trace
+
+ROOT = Path(__file__).parents[1]
+REAL = ROOT.parent / "shared" / "data" / "traces" / "mip"
+FILES = {"gpt4o": "gpt-4o (question)", "Qwen32": None, "QwQ": None, "deepseekR1": "deepseek-reasoner (question)"}
+STEPS = 40
+PROMPTS, ALONE = 256, 16
+
+
+def main() -> None:
+    """Print the machine and every ratio."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    print(machine())
+    with TemporaryDirectory() as folder:
+        student = make_student(Path(folder))
+        style()
+        training(student, Path(folder))
+        generation(student)
+    resume()
+
+
+def style() -> None:
+    """Profiling whole columns against a loop over texts with the same phrases."""
+    from understudy import profile, tables
+
+    traces, what = some_traces()
+    frame = tables.to_frame(Trace, traces)
+    texts = frame.select(profile.text()).to_series().drop_nulls().to_list()
+    megabytes = sum(len(text.encode()) for text in texts) / 1e6
+    ours, plain, counted, looped = alternate(
+        lambda: profile.style(frame).drop_nulls("source"), partial(plain_style, texts)
+    )
+    same(counted.select(looped.columns).equals(looped), "the counts differ")
+    line(f"style, {len(texts):,} {what}, {megabytes:.1f} MB", megabytes / ours, "MB/s", megabytes / plain, "re loop")
+
+
+def plain_style(texts: Sequence[str]) -> Any:
+    """The words, steps and pivots of each text, counted by ``re``."""
+    import polars as pl
+
+    from understudy.profile import WORD
+    from understudy.style import pivots
+    from understudy.style.segment import STEP
+
+    patterns = {"words": re.compile(WORD), "steps": re.compile(STEP.replace(r"\z", r"\Z"))}
+    for name, words in pivots.lexicon().items():
+        patterns["backtracks" if name == pivots.BACKTRACK else name] = phrases(words)
+    rows = [{name: len(pattern.findall(text)) for name, pattern in patterns.items()} for text in texts]
+    return pl.DataFrame(rows, schema=dict.fromkeys(patterns, pl.Int64()))
+
+
+def phrases(words: Sequence[str]) -> re.Pattern[str]:
+    """The rule that ``lexicon.toml`` states, once more: the longest first, spaces wide, either apostrophe."""
+    options = [phrase.replace(" ", r"(?:,?[ \t\r\n]+|-)") for phrase in sorted(words, key=len, reverse=True)]
+    return re.compile(rf"\b(?:{'|'.join(options)})\b".replace("'", "['’]"), re.ASCII | re.IGNORECASE)
+
+
+def some_traces() -> tuple[list[Trace], str]:
+    """Real traces of four models where they are at hand, else traces of the scripted teacher."""
+    if not REAL.is_dir():
+        problems = reach().problems("train", 5000, 0)
+        return list(build("models", Piece("template", {}), task=reach()).generate(problems, Sampling())), "made traces"
+    task = build("tasks", Piece("gsm8k", {"test": "questions_gsm8k.jsonl.gz"}), root=REAL)
+    problems = task.problems("test", None, 0)
+    traces: list[Trace] = []
+    for name, field in FILES.items():
+        piece = Piece("file", {"path": f"gsm8k_wellposed_{name}.jsonl.gz", "response": field})
+        traces += build("models", piece, root=REAL).generate(problems, Sampling())
+    return traces, "real traces"
+
+
+def training(student: Path, folder: Path) -> None:
+    """``transformers.Trainer`` with our batches against a bare loop over the same batches."""
+    from understudy import trainer
+
+    examples = lessons(student)
+    recipe = Recipe(num_train_epochs=1)
+    lengths = [len(example.ids) for example in examples]
+    batches = trainer.plan(lengths, recipe.tokens_per_step, 0, 1)
+    tokens = sum(lengths[index] for batch in batches for index in batch)
+
+    def ours() -> float:
+        model, tokenizer = load(student)
+        return trainer.fit(model, tokenizer, examples, recipe, 0, folder / "fit", lambda *_: None)["final_loss"]
+
+    one, other, loss, bare_loss = alternate(ours, partial(bare_loop, student, examples, batches, recipe), 2)
+    same(abs(loss - bare_loss) < 0.01 * bare_loss, f"losses differ: {loss} and {bare_loss}")
+    line(f"training, {len(batches)} steps with start and save", tokens / one, "tokens/s", tokens / other, "bare loop")
+
+
+def bare_loop(student: Path, examples: Sequence[Any], batches: Sequence[Sequence[int]], recipe: Recipe) -> float:
+    """Forward, backward, clip, step. Returns the mean loss of the last quarter, as ``fit`` logs it."""
+    import torch
+    from transformers import get_scheduler
+
+    from understudy.trainer import _Collator
+
+    model, tokenizer = load(student)
+    betas = (recipe.adam_beta1, recipe.adam_beta2)
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [p for p in model.parameters() if p.dim() > 1], "weight_decay": recipe.weight_decay},
+            {"params": [p for p in model.parameters() if p.dim() < 2], "weight_decay": 0.0},
+        ],
+        lr=recipe.learning_rate,
+        betas=betas,
+        fused=True,
+    )
+    settings = {"min_lr_rate": recipe.min_lr_rate}
+    schedule = get_scheduler("cosine_with_min_lr", optimizer, 10, len(batches), scheduler_specific_kwargs=settings)
+    collate, losses = _Collator(tokenizer.pad_token_id), []
+    model.train()
+    for batch in batches:
+        loss = model(**collate([examples[index] for index in batch])).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    return statistics.fmean(losses[-(len(batches) // 4) :])
+
+
+def generation(student: Path) -> None:
+    """Many prompts in a batch against one prompt at a time, greedily; the loop gets fewer of them."""
+    import torch
+
+    from understudy.formats.think_tags import ThinkTags
+    from understudy.models.transformers import encode_prompts
+
+    problems = reach().problems("test", PROMPTS, 0)
+    sampling = Sampling(max_tokens=60)
+
+    def batched() -> list[Trace]:
+        return list(build("models", Piece("transformers", {"path": str(student)})).generate(problems, sampling))
+
+    def one_by_one() -> list[tuple[str, int]]:
+        model, tokenizer = load(student)
+        written = []
+        for prompt in encode_prompts(tokenizer, [problem.prompt for problem in problems[:ALONE]]):
+            with torch.inference_mode():
+                ids = model.generate(torch.tensor([prompt]), max_new_tokens=sampling.max_tokens, do_sample=False)
+            ids = ids[0, len(prompt) :].tolist()
+            written.append((tokenizer.decode(ids, skip_special_tokens=False).removesuffix(" <eos>"), len(ids)))
+        return written
+
+    ours, plain, traces, texts = alternate(batched, one_by_one)
+    pairs = zip(traces[:ALONE], texts, strict=True)
+    equal = sum((trace.reasoning, trace.response) == ThinkTags().split(text)[:2] for trace, (text, _) in pairs)
+    same(equal >= 0.9 * ALONE, f"only {equal} of {ALONE} texts are the same")
+    tokens = sum(trace.usage.completion_tokens or 0 for trace in traces)
+    alone = sum(length for _, length in texts)
+    line(f"generation, {PROMPTS} prompts", tokens / ours, "tokens/s", alone / plain, "one prompt at a time")
+
+
+def resume() -> None:
+    """A finished study started again against the run itself."""
+    with TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "understudy", "run", str(ROOT / "tests/studies/small.yaml"), "--out"]
+        times = [
+            timed(lambda: subprocess.run([*command, folder], check=True, capture_output=True))[0] for _ in range(4)
+        ]
+    again = statistics.median(times[1:])
+    print(f"resume: a small study {times[0]:.1f} s, started again when finished {again:.1f} s: ×{times[0] / again:.1f}")
+
+
+def make_student(folder: Path) -> Path:
+    """An embedded student of the usual size, after a short first course."""
+    student = build("students", Piece("tiny-llama", {"base_tokens": 30_000}), task=reach())
+    student.start(folder / "student", 0, lambda *_: None)
+    return folder / "student"
+
+
+def lessons(student: Path) -> list[Any]:
+    """As many emergent traces as make ``STEPS`` batches."""
+    from understudy.train import encode
+
+    problems: list[Problem] = reach().problems("train", 6 * STEPS, 0)
+    traces = list(build("models", Piece("search", {}), task=reach()).generate(problems, Sampling()))
+    return encode(load(student)[1], traces * 3, {p.problem_id: p for p in problems}, "bench", 512)
+
+
+def load(student: Path) -> tuple[Any, Any]:
+    """Model and tokenizer of a checkpoint."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    return AutoModelForCausalLM.from_pretrained(student), AutoTokenizer.from_pretrained(student)
+
+
+def reach() -> Any:
+    """The puzzle with its usual settings."""
+    return build("tasks", Piece("reach", {}))
+
+
+def alternate(ours: Callable[[], Any], plain: Callable[[], Any], repeats: int = 3) -> tuple[float, float, Any, Any]:
+    """Median seconds of both sides, which take turns, and what each returned last. The first turn is not counted."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    for _ in range(repeats + 1):
+        one, first = timed(ours)
+        other, second = timed(plain)
+        taken[0].append(one)
+        taken[1].append(other)
+    return statistics.median(taken[0][1:]), statistics.median(taken[1][1:]), first, second
+
+
+def timed(function: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds that a call took, and what it returned."""
+    started = perf_counter()
+    result = function()
+    return perf_counter() - started, result
+
+
+def line(what: str, ours: float, unit: str, plain: float, against: str) -> None:
+    """One result."""
+    print(f"{what}: {ours:,.4g} {unit}; {against} {plain:,.4g} {unit}: ×{ours / plain:.2f}", flush=True)
+
+
+def same(holds: bool, otherwise: str) -> None:
+    """Stop where the two sides do not agree: their speeds cannot be compared."""
+    if not holds:
+        raise SystemExit(f"no ratio: {otherwise}")
+
+
+def machine() -> str:
+    """CPU, cores and versions."""
+    from understudy.rundir import provenance
+
+    hardware = provenance()["hardware"]
+    names = ("understudy", "polars", "torch", "transformers")
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in names)
+    return f"{hardware['cpu']}, {hardware['cores']} cores; Python {platform.python_version()}, {versions}"
+
+
+if __name__ == "__main__":
+    if any(os.environ.get(name) != value for name, value in ENVIRONMENT.items()):
+        # Threads and the allocator are set before a process starts, as for the workers of a study.
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ENVIRONMENT})  # noqa: S606
+    main()
