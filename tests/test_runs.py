@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -24,18 +25,10 @@ pytest.importorskip("torch", reason="the extra train is not installed")
 
 TIMES = ("timings.jsonl", "report.html", "report.md", "figures", ".lock")
 KINDS = [
-    *(
-        "problems",
-        "traces/train",
-        "scores/train",
-        "checks/",
-        "style/train",
-        "steps/train",
-        "start/",
-        "train/",
-    ),
-    *("training", "traces/test", "scores/test", "style/test", "outcomes", "estimates"),
+    *("problems", "traces/train", "scores/train", "checks", "style/train", "steps/train", "start/", "train/"),
+    *("traces/test", "scores/test", "style/test", "steps/test", "training", "outcomes", "estimates"),
 ]
+LONG = ("start/", "train/", "traces/test")
 
 
 def content(run: Path) -> dict[str, str]:
@@ -121,58 +114,58 @@ def _alive(mark: str) -> list[int]:
     return found
 
 
-def _kill_during(run: Path, kind: str, seconds: float) -> bool:
-    """Start the study, wait until a stage of this kind starts, then for so long, and kill it. False: it ended."""
-    mark = f"UNDERSTUDY_TEST={uuid.uuid4()}"
-    name, _, value = mark.partition("=")
+def _kill_during(run: Path, wanted: set[str], rng: random.Random) -> str | None:
+    """Start the study, and kill it a moment after a stage of a wanted kind has started. Returns the kind, if any."""
+    name, value = "UNDERSTUDY_TEST", str(uuid.uuid4())
     command = [sys.executable, "-m", "understudy", "run", str(SMALL), "--out", str(run), "-v"]
     env = {**os.environ, "NO_COLOR": "1", "COLUMNS": "160", name: value}
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env)
     assert process.stderr
+    pattern = re.compile(rf"^({'|'.join(sorted(wanted))})\S*  started".encode(), re.MULTILINE)
     try:
         seen = b""
         while process.poll() is None:
             if select.select([process.stderr], [], [], 0.1)[0]:
                 seen += os.read(process.stderr.fileno(), 65536)
-            if re.search(rf"^{re.escape(kind)}\S*  started".encode(), seen, re.MULTILINE):
-                time.sleep(seconds)
-                break
-        ended = process.poll() is not None
-        assert not ended or process.returncode == 0, seen.decode()
-        return not ended
+            if found := pattern.search(seen):
+                kind = found[1].decode()
+                time.sleep(rng.random() * (1.5 if kind in LONG else 0.03))
+                return kind
+        assert process.returncode == 0, seen.decode()
+        return None
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
         deadline = time.monotonic() + 20
-        while _alive(mark) and time.monotonic() < deadline:
+        while _alive(f"{name}={value}") and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert not _alive(mark), "a worker outlives the run that started it"
+        assert not _alive(f"{name}={value}"), "a worker outlives the run that started it"
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds what is left over in /proc")
 def test_a_run_killed_in_every_stage_ends_with_the_same_bytes(
     small_run: Path, understudy: Understudy, tmp_path: Path
 ) -> None:
-    """Thirty kills or more, at a random moment of a stage of each kind, over as many runs as that takes."""
-    study = load(SMALL)
-    planned = list(plan(study, SMALL.parent))
+    """Thirty kills or more, each a random moment into a stage, three or more in stages of every kind."""
+    planned = plan(load(SMALL), SMALL.parent)
     rng = random.Random(20)
-    kills: list[str] = []
+    kills: Counter[str] = Counter()
     rounds = 0
-    while len(kills) < 30 or set(kills) < set(KINDS):
+    while kills.total() < 30 or set(kills) < set(KINDS):
         run = tmp_path / f"run{rounds}"
         rounds += 1
-        assert rounds <= 4, f"no stage was killed of {set(KINDS) - set(kills)}"
-        for kind in sorted(KINDS * 3, key=KINDS.index):
-            left = [name for name in planned if not (run / "stages" / f"{name}.json").exists()]
-            long = kind in ("start/", "train/", "traces/test")
-            if any(name.startswith(kind) for name in left) and _kill_during(
-                run, kind, rng.random() * (1.5 if long else 0.03)
-            ):
-                kills.append(kind)
+        assert rounds <= 6, f"no stage was killed of {set(KINDS) - set(kills)}"
+        while wanted := {
+            kind
+            for kind in KINDS
+            if kills[kind] < 3
+            and any(n.startswith(kind) and not (run / "stages" / f"{n}.json").exists() for n in planned)
+        }:
+            if killed := _kill_during(run, wanted, rng):
+                kills[killed] += 1
         finished = understudy("run", SMALL, "--out", run)
         assert finished.returncode == 0, finished.stderr
-        assert content(run) == content(small_run), f"after {len(kills)} kills"
+        assert content(run) == content(small_run), f"after {kills}"
 
 
 def test_ctrl_c_says_in_one_line_how_to_go_on(tmp_path: Path) -> None:

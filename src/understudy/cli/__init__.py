@@ -63,12 +63,6 @@ def main() -> None:
         app()
     except UnderstudyError as error:
         fail(error.message, error.hint)
-    except KeyboardInterrupt:
-        print("interrupted: what is done is kept; run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
     except OSError as error:
         if error.errno not in DISK:
             raise

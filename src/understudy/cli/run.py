@@ -35,8 +35,12 @@ def run(
         resolved = load(path, overrides)
         _describe(resolved, plan(resolved, data_root(resolved, path)))
         return
-    with Screen(verbose) as screen:
-        directory = conduct(study, out, overrides, workers, update, screen)
+    try:
+        with Screen(verbose) as screen:
+            directory = conduct(study, out, overrides, workers, update, screen)
+    except KeyboardInterrupt:
+        messages().print("interrupted: what is done is kept; run the same command again to go on")
+        raise typer.Exit(130) from None
     _results(directory, json)
     for sentence in _dropped(directory):
         messages().print(sentence)

@@ -54,7 +54,8 @@ class Screen:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bars.stop()
+        if self.console.is_terminal:
+            self.bars.stop()
 
     def begin(self, stages: Mapping[str, Stage], done: Sequence[str]) -> None:
         """Show how much there is to do."""
