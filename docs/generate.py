@@ -81,7 +81,7 @@ def all_tables() -> Iterator[str]:
     from understudy.vary import CHECKS
 
     yield "# Tables\n"
-    yield f"Parquet, schema version {tables.VERSION} (`understudy.schema` in the metadata of a file). Missing is null.\n"
+    yield f"Parquet, schema version {tables.VERSION} (`understudy.schema` in a file's metadata). Missing is null.\n"
     yield f"{_prose(tables.__doc__)}\n"
     for kind, schema in tables.SCHEMAS.items():
         yield from _columns(kind.__name__, kind.__doc__, schema)
@@ -98,7 +98,11 @@ def studies() -> Iterator[str]:
     yield "# Study files\n"
     yield f"{_prose(config.__doc__)}\n"
     yield "An *entry* is a name, or `{name: {parameter: value}}`; see [the shelves](shelves.md).\n"
-    parts = {"the top": config.Study, "problems": config.Problems, "sample: NAME": config.Sample}
+    parts: dict[str, type[BaseModel]] = {
+        "the top": config.Study,
+        "problems": config.Problems,
+        "sample: NAME": config.Sample,
+    }
     parts |= {"arms: NAME": config.Arm, "compare": config.Compare}
     for heading, part in parts.items():
         yield f"## {heading}\n\n{_prose(part.__doc__)}\n"

@@ -91,10 +91,10 @@ class Arm(_Part):
 
 
 class Compare(_Part):
-    """Which arm the others are compared with; ``pairs`` replaces the comparisons with it and between neighbours."""
+    """Which arm all others are compared with. Neighbours in the study file are compared too, and ``pairs`` besides."""
 
     baseline: str | None = None
-    pairs: tuple[tuple[str, str], ...] | None = None
+    pairs: tuple[tuple[str, str], ...] = ()
     resamples: Annotated[int, Field(ge=100)] = 10_000
 
 
@@ -254,7 +254,7 @@ def _check(study: Study) -> None:
             raise StudyError(f"arm '{name}' matches '{recipe.match}', which trains on nothing here")
     if study.student:
         registry.load("students", study.student.name)
-    compared = {study.compare.baseline, *(arm for pair in study.compare.pairs or () for arm in pair)} - {None}
+    compared = {study.compare.baseline, *(arm for pair in study.compare.pairs for arm in pair)} - {None}
     for arm_name in compared:
         if arm_name not in study.arms:
             raise StudyError(f"compare names '{arm_name}', which is no arm", did_you_mean(str(arm_name), study.arms))

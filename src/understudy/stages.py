@@ -177,18 +177,12 @@ def gather_outcomes(inputs: Paths, output: Path, parameters: Parameters, report:
 
 def compare_arms(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
     """Figures with intervals, and arm against arm."""
-    from understudy.compare import estimate
+    from understudy.compare import estimate, usual_pairs
 
-    frame = tables.read(inputs["outcomes"])
-    pairs = parameters["pairs"]
-    found = estimate(
-        frame,
-        parameters["arms"],
-        parameters["baseline"],
-        None if pairs is None else [(a, b) for a, b in pairs],
-        parameters["seed"],
-        parameters["resamples"],
-    )
+    arms, baseline = parameters["arms"], parameters["baseline"]
+    pairs = usual_pairs(arms, baseline, [(a, b) for a, b in parameters["pairs"]])
+    outcomes = tables.read(inputs["outcomes"])
+    found = estimate(outcomes, arms, baseline, pairs, parameters["seed"], parameters["resamples"])
     tables.write_records(Estimate, found, output)
 
 

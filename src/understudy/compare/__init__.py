@@ -40,7 +40,7 @@ from understudy.compare.statistics import (
 from understudy.errors import InputError, did_you_mean
 from understudy.types import Estimate
 
-__all__ = ["OUTCOMES", "STATUSES", "detectable_difference", "estimate", "sign_flip", "two_by_two"]
+__all__ = ["OUTCOMES", "STATUSES", "detectable_difference", "estimate", "sign_flip", "two_by_two", "usual_pairs"]
 
 _FINEST = 1000  # parts into which a difference between rates is split at most, to keep the exact test quick
 
@@ -93,7 +93,7 @@ def estimate(
 
     Raises ``InputError`` if the outcomes are no such table, or the baseline or a pair is not in ``arms``.
     """
-    wanted = _default_pairs(arms, baseline) if pairs is None else list(dict.fromkeys((a, b) for a, b in pairs))
+    wanted = usual_pairs(arms, baseline) if pairs is None else list(dict.fromkeys((a, b) for a, b in pairs))
     for name in [name for pair in wanted for name in pair] + [baseline] * (baseline is not None):
         if name not in arms:
             raise InputError(f"'{name}' is to be compared but is no arm", did_you_mean(str(name), arms))
@@ -106,11 +106,14 @@ def estimate(
     return of_arms + _corrected([_difference(cells[a], cells[b], bootstrap, resampled) for a, b in matched])
 
 
-def _default_pairs(arms: Sequence[str], baseline: str | None) -> list[tuple[str, str]]:
+def usual_pairs(
+    arms: Sequence[str], baseline: str | None, more: Sequence[tuple[str, str]] = ()
+) -> list[tuple[str, str]]:
+    """Every arm against the baseline and each against the one before it, then ``more``; none twice."""
     against_baseline = [(arm, baseline) for arm in arms if baseline not in (None, arm)]
     neighbours = [(arm, before) for before, arm in pairwise(arms)]
     pairs: dict[frozenset[str | None], tuple[str, str]] = {}
-    for arm, versus in against_baseline + neighbours:
+    for arm, versus in [*against_baseline, *neighbours, *more]:
         pairs.setdefault(frozenset((arm, versus)), (arm, str(versus)))
     return list(pairs.values())
 

@@ -53,7 +53,7 @@ def spans(text: str) -> list[Span]:
 @cache
 def _phrases(name: str) -> str:
     longest_first = sorted(lexicon()[name], key=len, reverse=True)
-    return "|".join(phrase.replace(" ", r"(?:,?[ \t\r\n]+|-)") for phrase in longest_first)
+    return "|".join(re.escape(phrase).replace(r"\ ", r"(?:,?[ \t\r\n]+|-)") for phrase in longest_first)
 
 
 def _columnar(name: str) -> str:
