@@ -89,7 +89,7 @@ def test_no_phrase_of_a_type_overlaps_one_of_another_type() -> None:
 def test_phrases_are_plain_lower_case_words_without_repeats() -> None:
     for own in pivots.lexicon().values():
         assert len(set(own)) == len(own)
-        assert all(re.fullmatch(r"[a-z']+( [a-z']+)*", phrase) for phrase in own)
+        assert all(re.fullmatch(r"(miss \. )?[a-z0-9']+( [a-z']+)*", phrase) for phrase in own)
 
 
 @pytest.mark.parametrize("name", pivots.TYPES)
@@ -178,3 +178,17 @@ def test_summary_of_nothing_is_null() -> None:
     (row,) = profile.summarise(profile.style(to_frame(Trace, []))).rows(named=True)
     assert (row.pop("n"), row.pop("n_excluded")) == (0, 0)
     assert set(row.values()) == {None}
+
+
+def test_a_search_backtracks_as_often_as_it_fails() -> None:
+    from understudy import registry
+    from understudy.registry import Piece
+    from understudy.tables import to_frame
+    from understudy.types import Sampling, Trace
+
+    task = registry.build("tasks", Piece("reach", {}))
+    problems = task.problems("train", 200, 0)
+    for teacher in ("search", "template"):
+        traces = list(registry.build("models", Piece(teacher, {}), task=task).generate(problems, Sampling()))
+        failed = [trace.reasoning.count(" miss") for trace in traces]
+        assert profile.style(to_frame(Trace, traces))["backtracks"].to_list() == failed
