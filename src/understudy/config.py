@@ -6,7 +6,7 @@ Unknown keys, duplicate keys, unknown entries and impossible values are refused 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
@@ -151,11 +151,22 @@ class Study(_Part):
     def plain(self) -> dict[str, Any]:
         """The study as a study file says it, with every default filled in."""
         plain = self.model_dump(mode="json", by_alias=True)
+        plain["task"] = _filled("tasks", self.task)
+        if self.student:
+            plain["student"] = _filled("students", self.student)
+            plain["train"] = {**asdict(Recipe()), **self.train}
         plain["arms"] = {
             name: {key: value for key, value in arm.items() if value not in (None, [], {})}
             for name, arm in plain["arms"].items()
         }
         return {key: value for key, value in plain.items() if value not in (None, "", {})}
+
+
+def _filled(shelf: str, piece: Piece) -> Any:
+    """An entry with all its parameters, also those that have their default."""
+    known = registry.parameters(shelf, piece.name)
+    defaults = {name: field.default for name, field in known.items() if field.default is not None}
+    return Piece(piece.name, {**defaults, **piece.parameters}).plain()
 
 
 def bundled() -> dict[str, Path]:

@@ -114,7 +114,7 @@ class RunDirectory:
         manifest = self.path / "manifest.json"
         if manifest.exists():
             self._check(json.loads(manifest.read_text(encoding="utf-8")), study, resolved, update)
-        elif {path.name for path in self.path.iterdir()} - {".lock", ".partial", "stages", "study.yaml"}:
+        elif {path.name for path in self.path.iterdir() if not path.name.startswith(".")} - {"study.yaml"}:
             raise RunError(f"{self.path} holds files that are no run of a study", "choose another --out")
         write_text(self.path / "study.yaml", resolved)
         write_text(manifest, json.dumps({"study": study, **provenance(), "seeds": list(seeds)}, indent=2) + "\n")

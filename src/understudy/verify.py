@@ -1,6 +1,6 @@
 """Traces × Task → Scores: is the answer right, and where steps can be checked, is the trace right?
 
-    understudy verify TRACES.jsonl --task gsm8k --set test=QUESTIONS.jsonl
+    understudy verify TRACES.jsonl --task '{gsm8k: {test: QUESTIONS.jsonl}}'
 
 A trace that was cut off, is empty, or holds no answer is not a wrong answer: its value is null and its status says
 what it is, so that accuracy can be given with its bounds.

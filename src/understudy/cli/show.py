@@ -1,6 +1,8 @@
 """understudy show: one entry, its parameters and a sample."""
 
 from dataclasses import MISSING, Field
+from importlib import import_module
+from inspect import cleandoc
 from random import Random
 from typing import Annotated, Any
 
@@ -27,7 +29,9 @@ def show(
         found = [dict(zip(keys, row, strict=True)) for row in rows]
         print(to_json({"shelf": shelf, "name": entry, "description": describe(shelf, entry), "parameters": found}))
         return
-    print(f"{entry} ({shelf}): {describe(shelf, entry)}\n\n{_dedent(load(shelf, entry).__doc__ or '')}\n")
+    made = load(shelf, entry)
+    about = import_module(made.__module__).__doc__ or ""
+    print(f"{entry} ({shelf}): {about.strip()}\n\n{cleandoc(made.__doc__ or '')}\n")
     if rows:
         print_table(["parameter", "type", "default"], rows)
     for heading, text in _sample(shelf, entry):
@@ -104,12 +108,6 @@ def _sampling() -> Any:
     from understudy.types import Sampling
 
     return Sampling()
-
-
-def _dedent(text: str) -> str:
-    from inspect import cleandoc
-
-    return cleandoc(text)
 
 
 def _type(field: Field[Any]) -> str:
