@@ -77,7 +77,9 @@ def plain_style(texts: Sequence[str]) -> Any:
 
 def phrases(words: Sequence[str]) -> re.Pattern[str]:
     """The rule that ``lexicon.toml`` states, once more: the longest first, spaces wide, either apostrophe."""
-    options = [phrase.replace(" ", r"(?:,?[ \t\r\n]+|-)") for phrase in sorted(words, key=len, reverse=True)]
+    options = [
+        re.escape(phrase).replace(r"\ ", r"(?:,?[ \t\r\n]+|-)") for phrase in sorted(words, key=len, reverse=True)
+    ]
     return re.compile(rf"\b(?:{'|'.join(options)})\b".replace("'", "['’]"), re.ASCII | re.IGNORECASE)
 
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from report_run import ACCURACY, Maker, figure
-from understudy.report import _as_html, _as_markdown, _fence, cells, contents, published, sections, sentences
+from understudy import published
+from understudy.report import _as_html, _as_markdown, _fence, cells, contents, sections, sentences
 from understudy.types import Estimate
 
 

@@ -25,9 +25,6 @@ _HOMES = {
     "entry": "registry",
     "build": "registry",
     "Piece": "registry",
-    "collect": "collect",
-    "verify": "verify",
-    "vary": "vary",
     "estimate": "compare",
 }
 __all__ = ["__version__", *sorted(_HOMES)]

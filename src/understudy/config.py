@@ -27,8 +27,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from understudy import registry
 from understudy.errors import InputError, StudyError, did_you_mean
+from understudy.published import published
 from understudy.registry import Piece
-from understudy.report.published import published
 from understudy.types import Recipe, Sampling
 
 PLACES = (Path(__file__).parent / "studies", Path(__file__).parents[2] / "studies")
@@ -232,6 +232,8 @@ def _override(raw: dict[str, Any], override: str) -> None:
             raise StudyError(f"--set {path}: '{key}' holds a value, not keys")
         raw = below
     raw[last] = _yaml(text, f"--set {path}")
+    if path == "data":  # typed here, so relative to here and not to the study file
+        raw[last] = str(Path(str(raw[last])).expanduser().resolve())
 
 
 def _sentence(error: ErrorDetails) -> StudyError:

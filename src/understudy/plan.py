@@ -33,7 +33,7 @@ class _Planner:
     def __init__(self, study: Study, root: Path) -> None:
         self.study, self.root = study, root
         self.local = {"root": str(root)}
-        self.task = {"task": study.task.plain(), **self._content(study.task)}
+        self.task = {"task": study.task.plain(), **self._content("tasks", study.task)}
         self.models: dict[str, Piece] = {}
         task = registry.build("tasks", study.task, root=root)
         if study.student:
@@ -85,7 +85,13 @@ class _Planner:
         if model is None:
             return
         sampling = asdict(Sampling(COLLECTED, seed=self.study.problems.seed))
-        parameters = {"model": model.plain(), "split": split, "arm": arm, "sampling": sampling, **self._content(model)}
+        parameters = {
+            "model": model.plain(),
+            "split": split,
+            "arm": arm,
+            "sampling": sampling,
+            **self._content("models", model),
+        }
         yield self._stage(name, f"{name}.parquet", stages.collect_traces, parameters, PROBLEMS)
         if hasattr(registry.load("models", model.name), "census"):
             check = f"checks/{arm}.0"
@@ -93,6 +99,7 @@ class _Planner:
 
     def _vary(self, arm: str, number: int, piece: Piece, before: str, after: str) -> Iterator[Stage]:
         parameters = {"variant": piece.plain(), "arm": arm, "seed": self.study.problems.seed}
+        parameters |= self._content("variants", piece)
         inputs = {**PROBLEMS, "traces": before}
         yield self._stage(after, f"{after}.parquet", stages.vary_traces, parameters, inputs)
         yield from self._score(after.removeprefix("traces/"))
@@ -103,9 +110,11 @@ class _Planner:
 
     def _students(self) -> Iterator[Stage]:
         study = self.study
-        student = study.student.plain() if study.student else None
+        if study.student is None:
+            return
+        student = {"student": study.student.plain(), **self._content("students", study.student)}
         for seed in study.seeds:
-            parameters = {"student": student, "seed": seed}
+            parameters = {**student, "seed": seed}
             yield self._stage(f"start/{seed}", f"students/start-{seed}", stages.start_student, parameters, weight=90)
             for arm in study.arms:
                 name = f"start/{seed}"
@@ -181,8 +190,11 @@ class _Planner:
     ) -> Stage:
         return Stage(name, output, function, {**self.task, **(parameters or {})}, inputs or {}, self.local, weight)
 
-    def _content(self, piece: Piece) -> dict[str, Any]:
-        """Hashes of the files that an entry reads: other content is another key."""
+    def _content(self, shelf: str, piece: Piece) -> dict[str, Any]:
+        """What else an entry depends on: the files that it reads, and its source if it is not ours."""
         paths = {name: self.root / value for name, value in piece.parameters.items() if isinstance(value, str)}
         hashes = {name: sha256(path.read_bytes()).hexdigest() for name, path in paths.items() if path.is_file()}
+        source = registry.source_hash(shelf, piece.name)
+        if source:
+            hashes["source"] = source
         return {f"content of {piece.name}": hashes} if hashes else {}

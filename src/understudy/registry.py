@@ -13,6 +13,7 @@ import ast
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from functools import cache
+from hashlib import sha256
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,7 +25,7 @@ from pydantic import TypeAdapter, ValidationError
 from understudy.errors import MissingExtra, StudyError, UnknownName, did_you_mean
 
 SHELVES = ("tasks", "models", "students", "variants", "graders", "formats")
-FILLED_IN = ("task", "root")
+FILLED_IN = ("task", "root", "report")
 """Fields that the study fills in; a study file cannot set them."""
 
 TASK_HINT = "take another task, or an entry that works with this one"
@@ -132,6 +133,15 @@ def checked(cls: type[Any], owner: str, name: str, value: Any) -> Any:
     except ValidationError as error:
         reason = error.errors()[0]["msg"].lower()
         raise StudyError(f"'{owner}' cannot take {name}: {value!r} ({reason})", f"understudy show {owner}") from None
+
+
+def source_hash(shelf: str, name: str) -> str | None:
+    """A hash of the source of an entry of another package; null for ours, whose sources are hashed together."""
+    module = _module(shelf, name)
+    spec = find_spec(module)
+    if module.startswith("understudy.") or spec is None or spec.origin is None:
+        return None
+    return sha256(Path(spec.origin).read_bytes()).hexdigest()
 
 
 def require(extra: str, *libraries: str) -> None:

@@ -10,6 +10,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,23 @@ Row = tuple[int, dict[str, Any]]
 """A row with its number: the line, or the place in the array, counted from 1."""
 Unreadable = tuple[int, str]
 """The number of a row that cannot be used, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What became of the rows of a file: rows = traces + duplicates + unmatched + unreadable.
+
+    ``unreadable`` holds the number of each such row and the reason. ``errors`` counts the traces that are stored
+    errors of an endpoint, ``unanswered`` the problems without any trace.
+    """
+
+    rows: int
+    traces: int
+    duplicates: int
+    unmatched: int
+    unreadable: tuple[Unreadable, ...]
+    errors: int
+    unanswered: int
 
 
 def present(file: Path) -> None:

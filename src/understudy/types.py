@@ -76,7 +76,8 @@ class Score:
 class Estimate:
     """A figure with its interval: of one arm, or of ``arm`` minus ``versus`` on the same problems.
 
-    ``lower`` and ``upper`` bound the 95 % interval (null where there is none), ``n`` counts problems,
+    ``lower`` and ``upper`` bound the 95 % interval (null where there is none), ``n`` counts problems (for shares and
+    for traces: the attempts in the denominator),
     ``n_clusters`` the training seeds, ``method`` names how the interval or the p-value was made.
     """
 
@@ -93,23 +94,6 @@ class Estimate:
     seed: int | None = None
     p_value: float | None = None
     p_adjusted: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Census:
-    """What became of the rows of a file: rows = traces + duplicates + unmatched + unreadable.
-
-    ``unreadable`` holds the number of each such row and the reason. ``errors`` counts the traces that are stored
-    errors of an endpoint, ``unanswered`` the problems without any trace.
-    """
-
-    rows: int
-    traces: int
-    duplicates: int
-    unmatched: int
-    unreadable: tuple[tuple[int, str], ...]
-    errors: int
-    unanswered: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ import polars as pl
 
 from understudy.protocols import Variant
 from understudy.randomness import stream
-from understudy.types import Census, Problem, Score, Skip, Trace
+from understudy.rows import Census
+from understudy.types import Problem, Score, Skip, Trace
 
 CHECKS = pl.Schema(
     {

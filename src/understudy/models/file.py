@@ -18,10 +18,10 @@ from pathlib import Path
 from understudy.errors import InputError
 from understudy.formats.think_tags import CLOSE, ThinkTags
 from understudy.registry import entry
-from understudy.rows import Row, Unreadable, present, read_rows
+from understudy.rows import Census, Row, Unreadable, present, read_rows
 from understudy.tables import to_json
 from understudy.tasks import problem_id
-from understudy.types import Census, FinishReason, Problem, Sampling, Trace
+from understudy.types import FinishReason, Problem, Sampling, Trace
 
 PROMPTS = ("question", "prompt", "problem", "instruction")
 """Fields that may hold the prompt; the first that the file's rows have is taken."""

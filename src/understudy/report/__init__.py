@@ -31,7 +31,8 @@ def build(run: Path) -> Path:
     Every file is written beside its place and then moved into it. Returns the path of the page.
     Raises ``RunError`` if the directory holds no finished run, ``InputError`` if a file of it cannot be read.
     """
-    from understudy.report import contents, figures, published
+    from understudy import published
+    from understudy.report import contents, figures
 
     found = contents.read(run)
     name = found.study.get("published")

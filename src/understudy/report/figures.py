@@ -12,9 +12,9 @@ from typing import Any
 import altair as alt
 import vl_convert
 
+from understudy.published import NOTE, Published
 from understudy.report.cells import decimal, percent, visible
 from understudy.report.contents import Contents
-from understudy.report.published import NOTE, Published
 
 _OWN = ["this run: accuracy on the test problems, %", "dot and 95 % interval"]
 _INKS = ("#2f7fc1", "#e0792b", "#3f9d63", "#a45fb5", "#b8902c", "#c94f5f")

@@ -236,7 +236,7 @@ def _problems(contents: Contents) -> str:
             "The test problems are procedural, of one small family: they show how such students learn, "
             "not how well a language model reasons."
         )
-    return "The problems are of a published data set, which the models may have seen before."
+    return "If the problems are of a published data set, the models may have seen them before."
 
 
 def _no_student(contents: Contents) -> str:

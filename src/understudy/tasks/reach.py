@@ -39,7 +39,8 @@ class Reach:
     min_tries: int = 2
 
     trace_rule: ClassVar[str] = (
-        "every elementary fact, verdict and goal in the trace is right, and its last confirmed working is the answer"
+        "every elementary fact, verdict and goal in the trace is right, and its last confirmed working is the answer "
+        "(so the answer of a right trace is right, too: what can differ is the answer of a wrong one)"
     )
 
     def __post_init__(self) -> None:
@@ -88,7 +89,7 @@ class Reach:
             if isinstance(found, str):
                 return Score("", "trace", 0.0, None, f"step {number}: {found}")
             chain, confirmed = found.chain, found.confirmed or confirmed
-        if confirmed != self.read_answer(response):
+        if confirmed != self.read_answer(response) or not self.solves(problem, confirmed):
             return Score("", "trace", 0.0, " ".join(confirmed), "the answer is not what the trace confirmed")
         return Score("", "trace", 1.0, " ".join(confirmed), "every step is right and supports the answer")
 
