@@ -97,3 +97,14 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(OSError, match="No space"):
         write_text(tmp_path / "a.txt", "after")
     assert (tmp_path / "a.txt").read_text() == "before"
+
+
+def test_another_checkpoint_in_the_same_directory_is_another_key(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("study: s\ntask: reach\narms: {A: {from: {transformers: {path: teacher}}}}\n")
+    (tmp_path / "teacher").mkdir()
+    (tmp_path / "teacher" / "config.json").write_text("{}")
+    found = []
+    for weights in (b"1", b"2"):
+        (tmp_path / "teacher" / "model.safetensors").write_bytes(weights)
+        found.append(keys(plan(load(tmp_path / "s.yaml"), tmp_path))["traces/test/A/0-collected"])
+    assert found[0] != found[1]

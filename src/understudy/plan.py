@@ -7,7 +7,7 @@ Nothing runs here; what is wrong with entries and files is found before anything
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
@@ -193,8 +193,19 @@ class _Planner:
     def _content(self, shelf: str, piece: Piece) -> dict[str, Any]:
         """What else an entry depends on: the files that it reads, and its source if it is not ours."""
         paths = {name: self.root / value for name, value in piece.parameters.items() if isinstance(value, str)}
-        hashes = {name: sha256(path.read_bytes()).hexdigest() for name, path in paths.items() if path.is_file()}
+        read = {name: path for name, path in paths.items() if path.is_file() or (path / "config.json").is_file()}
+        hashes = {name: _digest(path) for name, path in read.items()}
         source = registry.source_hash(shelf, piece.name)
         if source:
             hashes["source"] = source
         return {f"content of {piece.name}": hashes} if hashes else {}
+
+
+def _digest(path: Path) -> str:
+    """A hash of a file, or of all files of a checkpoint's directory with their names."""
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    digest = sha256()
+    for file in files:
+        with file.open("rb") as content:
+            digest.update(f"{file.relative_to(path).as_posix()}\0{file_digest(content, 'sha256').hexdigest()}".encode())
+    return digest.hexdigest()

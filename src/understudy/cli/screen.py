@@ -23,7 +23,7 @@ def messages() -> "Console":
     """The console for progress and messages: stderr. Colour follows NO_COLOR."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
 class Screen:
@@ -34,7 +34,7 @@ class Screen:
 
         self.console, self.verbose = messages(), verbose
         self.bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
