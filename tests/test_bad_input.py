@@ -265,6 +265,9 @@ def test_dry_run_writes_nothing(understudy: Understudy, tmp_path: Path) -> None:
     done = understudy("run", SMALL, "--dry-run", cwd=tmp_path)
     assert done.returncode == 0 and not list(tmp_path.iterdir())
     assert "resamples: 500" in done.stdout and "it would train 5 students on 60 problems each" in done.stdout
+    assert "sample 6 arms 2 times on 20 test problems" in done.stdout
+    every = understudy("run", SMALL, "--dry-run", "--set", "problems.train=null", cwd=tmp_path)
+    assert every.returncode == 0 and "5 students on all problems each" in every.stdout
 
 
 def test_python_users_get_the_same_sentences(tmp_path: Path) -> None:

@@ -55,9 +55,10 @@ def _describe(study: "Study", stages: Mapping[str, "Stage"]) -> None:
     print("\n# what it would do, in stages: " + ", ".join(f"{kind} {count}" for kind, count in kinds.items()))
     if study.student:
         arms = [name for name, arm in study.arms.items() if arm.from_]
-        tests = len(study.arms) * len(study.seeds) * sum(sample.samples for sample in study.sample.values())
-        print(f"# it would train {len(arms) * len(study.seeds)} students on {study.problems.train:,} problems each")
-        print(f"# and have them write {tests * (study.problems.test or 0):,} traces; nothing is paid for")
+        train, test = (f"{n:,}" if n else "all" for n in (study.problems.train, study.problems.test))
+        ways = len(study.seeds) * sum(sample.samples for sample in study.sample.values())
+        print(f"# it would train {len(arms) * len(study.seeds)} students on {train} problems each")
+        print(f"# and sample {len(study.arms)} arms {ways} times on {test} test problems; nothing is paid for")
 
 
 def _dropped(directory: Path) -> list[str]:
