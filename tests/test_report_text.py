@@ -58,8 +58,8 @@ def test_the_answer_is_written_from_the_verdicts(tmp_path: Path) -> None:
     assert sentences.answer(found) == [
         "Compared with base, accuracy was higher for ST (+70.0 points) and was lower for ST-HC-W (−10.0 "
         "points); no difference was shown for SBS (greedy, after Holm's correction over 5 comparisons).",
-        "Between the other pairs, ST was higher than SBS (+65.0 points); under sampled, 1 of 1 "
-        "verdicts differ (SBS against ST: no difference shown).",
+        "Between the other pairs, ST was higher than SBS (+65.0 points).",
+        "Under sampled, 1 of 1 verdicts differ (SBS against ST: no difference shown).",
     ]
 
 

@@ -60,7 +60,7 @@ def _context(found: Any) -> dict[str, Any]:
         "title": str(found.study.get("study") or found.path.name),
         "question": str(found.study.get("question") or ""),
         "note": str(found.study.get("note") or ""),
-        "answer": " ".join(sentences.answer(found)),
+        "answer": sentences.answer(found),
         "alternative": sentences.alternative(found),
         "summary": making.summary(found),
         "results": sections.results(found),

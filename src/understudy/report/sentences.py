@@ -1,6 +1,6 @@
 """The sentences that the report writes from a run's figures: the answer, and what cannot be concluded.
 
-    answer(contents)    # two sentences
+    answer(contents)    # two or three sentences
     limits(contents)    # one for each rule that applies
 
 Each sentence follows from a rule, so that a run with other numbers gets other sentences.
@@ -33,8 +33,8 @@ def answer(contents: Contents) -> list[str]:
     rest = (
         f"Between {'the other pairs' if baseline else f'neighbours ({opening})'}, {_between(others)}" if others else ""
     )
-    second = "; ".join(part for part in (rest, _elsewhere(contents)) if part)
-    return [*([first] if first else []), *([f"{second[0].upper()}{second[1:]}."] if second else [])]
+    parts = [first, *(f"{part[0].upper()}{part[1:]}." for part in (rest, _elsewhere(contents)) if part)]
+    return [part for part in parts if part]
 
 
 def limits(contents: Contents) -> list[str]:
