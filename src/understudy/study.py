@@ -7,6 +7,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,9 @@ from understudy.config import Study, dump, find, load
 from understudy.executors.local import Local
 from understudy.plan import plan
 from understudy.rundir import RunDirectory, Stage, keys
+
+TRAINING = 50
+"""Seconds from which a stage counts as long when it is decided which one starts first."""
 
 
 class Display(Protocol):
@@ -75,7 +79,7 @@ def data_root(study: Study, path: Path) -> Path:
 
 
 def conduct(planned: Mapping[str, Stage], place: RunDirectory, workers: int, display: Display) -> None:
-    """Do every stage that is not done yet, largest inputs first, each when its inputs are there."""
+    """Do every stage that is not done yet, long ones first, each when its inputs are there."""
     key = keys(planned)
     graph = TopologicalSorter({name: set(stage.inputs.values()) for name, stage in planned.items()})
     graph.prepare()
@@ -101,9 +105,20 @@ def conduct(planned: Mapping[str, Stage], place: RunDirectory, workers: int, dis
 
 
 def _urgency(path: Path, planned: Mapping[str, Stage], stage: Stage) -> tuple[float, int]:
-    """Long stages first, and among them those that read most: then the workers end at about the same time."""
-    files = [path / planned[source].output for source in stage.inputs.values()]
-    return stage.weight, sum(file.stat().st_size for file in files if file.is_file())
+    """Long stages first, and among trainings those on most text: then the workers end at about the same time."""
+    if stage.weight < TRAINING:
+        return stage.weight, 0
+    files = {path / planned[source].output for role, source in stage.inputs.items() if role in ("traces", "matched")}
+    return stage.weight, max((_text(file, file.stat().st_mtime_ns) for file in files), default=0)
+
+
+@cache
+def _text(file: Path, modified: int) -> int:
+    """Spaces in the reasoning and the responses of a table of traces: about as many as there are words."""
+    import polars as pl
+
+    texts = pl.read_parquet(file, columns=["reasoning", "response"])
+    return sum(texts.select(pl.all().str.count_matches(" ", literal=True).sum()).row(0))
 
 
 def _execute(path: Path, stage: Stage, key: str, inputs: Mapping[str, str], report: Callable[[int, int], None]) -> None:
