@@ -15,7 +15,6 @@ import polars as pl
 from understudy.protocols import CheckableTask, Task
 from understudy.types import Problem, Score, Trace
 
-STATUSES = ("finished", "truncated", "empty", "malformed", "error")
 Status = Literal["finished", "truncated", "empty", "malformed", "error"]
 
 

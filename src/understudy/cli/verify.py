@@ -35,9 +35,10 @@ def verify(
 
 def _one(file: Path, piece: Any, fields: dict[str, str | None], scores: list[Any]) -> dict[str, Any]:
     from understudy.collect import collect
+    from understudy.compare import STATUSES
     from understudy.registry import Piece, build
     from understudy.types import Sampling
-    from understudy.verify import STATUSES, outcomes
+    from understudy.verify import outcomes
     from understudy.verify import verify as score
 
     task = build("tasks", piece, root=Path())

@@ -7,17 +7,16 @@ The page is one file: no network, no script. ``report.md`` has the same tables a
 figure as SVG and PNG. All are made from the run directory alone, so a report can be built again anywhere.
 """
 
-import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from understudy.report.cells import DASH, listing, visible
+from understudy.rundir import write_bytes
 
 __all__ = ["build"]
 
@@ -42,11 +41,10 @@ def build(run: Path) -> Path:
     context = {**_context(found), "published": table, "published_note": published.NOTE}
     drawn = [Markup(figures.svg(panel, "transparent")) for panel in panels]  # noqa: S704 (our own drawing; it escapes its labels)
     css = Markup((_HERE / "page.css").read_text(encoding="utf-8"))  # noqa: S704 (our own file)
-    (run / "figures").mkdir(exist_ok=True)
-    _write(run / "figures" / "accuracy.svg", together.encode())
-    _write(run / "figures" / "accuracy.png", figures.png(together))
-    _write(run / "report.md", _render("report.md.jinja", _as_markdown, context))
-    _write(run / "report.html", _render("page.html.jinja", _as_html, {**context, "panels": drawn, "css": css}))
+    write_bytes(run / "figures" / "accuracy.svg", together.encode())
+    write_bytes(run / "figures" / "accuracy.png", figures.png(together))
+    write_bytes(run / "report.md", _render("report.md.jinja", _as_markdown, context))
+    write_bytes(run / "report.html", _render("page.html.jinja", _as_html, {**context, "panels": drawn, "css": css}))
     return run / "report.html"
 
 
@@ -114,17 +112,3 @@ def _fence(text: str) -> Markup:
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     marks = "`" * max(3, longest + 1)
     return Markup(f"{marks}text\n{visible(text).rstrip()}\n{marks}")  # noqa: S704 (code is not read as markup)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write all of a file or nothing of it."""
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        temporary = Path(file.name)
-    try:
-        temporary.write_bytes(content)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
