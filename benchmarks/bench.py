@@ -153,7 +153,7 @@ def generation(student: Path) -> None:
     """Many prompts in a batch against one prompt at a time, greedily; the loop gets fewer of them."""
     import torch
 
-    from understudy.formats.think_tags import ThinkTags
+    from understudy import markers
     from understudy.models.transformers import encode_prompts
 
     problems = reach().problems("test", PROMPTS, 0)
@@ -174,7 +174,7 @@ def generation(student: Path) -> None:
 
     ours, plain, traces, texts = alternate(batched, one_by_one)
     pairs = zip(traces[:ALONE], texts, strict=True)
-    equal = sum((trace.reasoning, trace.response) == ThinkTags().split(text)[:2] for trace, (text, _) in pairs)
+    equal = sum((trace.reasoning, trace.response) == markers.split(text)[:2] for trace, (text, _) in pairs)
     same(equal >= 0.9 * ALONE, f"only {equal} of {ALONE} texts are the same")
     tokens = sum(trace.usage.completion_tokens or 0 for trace in traces)
     alone = sum(length for _, length in texts)

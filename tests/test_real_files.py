@@ -129,11 +129,11 @@ def test_a_missing_file_is_named_in_full_with_the_way_out(tmp_path: Path) -> Non
 
 
 def test_a_missing_field_is_answered_with_those_that_there_are(tmp_path: Path) -> None:
-    name = write(tmp_path / "m.jsonl", [{"question": "a?", "o1 (question)": "1"}])
+    name = write(tmp_path / "m.jsonl", [{"question": "a?", "o1 said": "1"}])
     with pytest.raises(InputError, match=r"response") as caught:
         traces(File(name, root=tmp_path), "a?")
-    assert "o1 (question)" in caught.value.hint
-    assert traces(File(name, root=tmp_path, response="o1 (question)"), "a?")[0].response == "1"
+    assert "o1 said" in caught.value.hint
+    assert traces(File(name, root=tmp_path, response="o1 said"), "a?")[0].response == "1"
 
 
 # --- files of questions ---
@@ -223,7 +223,7 @@ def test_real_traces_join_grade_and_differ_in_style(name: str) -> None:
 def test_a_file_in_which_every_row_stands_twice_counts_once() -> None:
     problems = Gsm8k(test="traces/mip/questions_gsm8k.jsonl.gz", root=DATA).problems("test", 50, 3)
     name = "traces/mip/gsm8k_missing_premise_gpt4o.jsonl.gz"
-    census = File(name, root=DATA, response="gpt-4o (insufficient_question)").census(problems)
+    census = File(name, root=DATA, prompt="question", response="gpt-4o (insufficient_question)").census(problems)
     assert (census.rows, census.traces, census.duplicates, census.unmatched) == (1164, 50, 582, 532)
 
 

@@ -1,7 +1,9 @@
 """Conformance: one test a promise, run over everything on a shelf."""
 
+import json
 from dataclasses import is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,8 +14,9 @@ from understudy.errors import StudyError, UnknownName
 from understudy.protocols import CheckableTask, Format, Grader, Model, Puzzle, Student, Task, Variant
 from understudy.randomness import stream
 from understudy.registry import SHELVES, Piece
-from understudy.types import Problem, Sampling, Score, Skip, Trace
-from understudy.vary import CLAIMS
+from understudy.tables import to_frame
+from understudy.types import Problem, Sampling, Score, Skip, Trace, Usage
+from understudy.vary import CLAIMED, CLAIMS
 
 PROTOCOLS = {
     "tasks": Task,
@@ -26,6 +29,39 @@ PROTOCOLS = {
 NEEDS_A_FILE = {"file", "transformers"}  # tested on files of their own in test_real_files and test_students
 ENTRIES = [(shelf, name) for shelf in SHELVES for name in registry.modules(shelf)]
 TEACHERS = [name for name in registry.modules("models") if name not in NEEDS_A_FILE]
+MARKERS = ("<think>", "</think>", "<think>\n", "\n</think>\n\n", " ", "\n", "think\n", "\nanswer\n", "<answer>")
+SPECIAL = ("<|channel|>", "final<|message|>", "<|end|>", '{"reasoning": "', '", "answer": 1}', "Error after 6 attempts")
+WRITTEN = st.lists(st.text(max_size=20) | st.sampled_from((*MARKERS, *SPECIAL)), max_size=6).map("".join)
+FIELDS = st.sampled_from(
+    [
+        *(
+            "messages",
+            "role",
+            "content",
+            "conversations",
+            "from",
+            "value",
+            "prompt",
+            "completion",
+            "instruction",
+            "output",
+        ),
+        *(
+            "question",
+            "response",
+            "reasoning",
+            "answer",
+            "data",
+            "text",
+            "usage",
+            "understudy",
+            "model",
+            "solution",
+            "x",
+        ),
+        *("full_cot", "raw_output", "finish_reason", "error", "tokens", "m (question)", "m Reasoning", "m Answer"),
+    ]
+)
 ANY_TEXT = st.text(max_size=200) | st.text("answer 0123456789+x .\\boxed{}<think>/$,-", max_size=80)
 
 
@@ -100,7 +136,7 @@ def _template_traces() -> list[Trace]:
 @pytest.mark.parametrize("name", registry.modules("variants"))
 def test_variant_does_what_it_declares(name: str) -> None:
     variant = build("variants", name)
-    assert {f"keeps {c}" for c in variant.keeps} | {f"makes {c}" for c in variant.makes} <= set(CLAIMS)
+    assert {f"keeps {c}" for c in variant.keeps} | {f"makes {c}" for c in variant.makes} <= CLAIMED
     for problem, before in zip(PROBLEMS, _template_traces(), strict=True):
         after = variant.vary(before, problem, stream(0, name, problem.problem_id))
         assert after == variant.vary(before, problem, stream(0, name, problem.problem_id))
@@ -132,23 +168,52 @@ def test_grader_scores_gold_one(name: str) -> None:
     assert build("graders", name).grade(Problem("p", "t", "?", "18", "test"), "18").value == 1
 
 
-PLAIN = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="<>"), max_size=60).map(str.strip)
-
-
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
-@given(reasoning=st.none() | PLAIN, response=PLAIN)
-@pytest.mark.parametrize("name", registry.modules("formats"))
-def test_format_round_trips(name: str, reasoning: str | None, response: str) -> None:
-    made = build("formats", name)
-    assert made.split(made.join(reasoning, response))[:2] == (reasoning, response)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4),
+    max_leaves=12,
+)
+TRACES = st.builds(
+    Trace,
+    trace_id=ANY_TEXT,
+    problem_id=ANY_TEXT,
+    model=ANY_TEXT,
+    response=WRITTEN,
+    reasoning=st.none() | WRITTEN,
+    variant=st.none() | ANY_TEXT,
+    parent_id=st.none() | ANY_TEXT,
+    sample=st.integers(0, 2**63 - 1),
+    finish_reason=st.sampled_from((None, "stop", "length", "error")),
+    usage=st.builds(Usage, st.none() | st.integers(0, 9999), st.none() | st.integers(0, 9999)),
+    error=st.none() | ANY_TEXT,
+    metadata=st.fixed_dictionaries(
+        {}, optional={"prompt": WRITTEN | st.none(), "answer": WRITTEN, "row": st.integers()}
+    )
+    | st.dictionaries(FIELDS, ANY_TEXT | st.integers() | st.none() | st.lists(ANY_TEXT, max_size=2), max_size=3),
+)
 
 
 @settings(max_examples=200, deadline=None)
-@given(text=ANY_TEXT)
+@given(trace=TRACES)
 @pytest.mark.parametrize("name", registry.modules("formats"))
-def test_format_splits_any_text(name: str, text: str) -> None:
-    reasoning, response, closed = build("formats", name).split(text)
-    assert isinstance(response, str) and isinstance(closed, bool) and (reasoning is None or reasoning in text)
+def test_format_gives_back_exactly_what_it_wrote(name: str, trace: Trace) -> None:
+    form = build("formats", name)
+    row = json.loads(json.dumps(form.write(trace)))
+    assert form.reads(row)
+    assert form.read(row, thinks=False) == form.read(row, thinks=True) == [trace]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(row=st.dictionaries(FIELDS, JSON, max_size=5), thinks=st.booleans())
+@pytest.mark.parametrize("name", registry.modules("formats"))
+def test_format_reads_any_row_or_says_why_not(name: str, row: dict[str, Any], thinks: bool) -> None:
+    form = build("formats", name)
+    found = form.read(row, thinks)
+    assert isinstance(form.reads(row), bool)
+    if isinstance(found, Skip):
+        assert found.reason
+    else:
+        assert found and to_frame(Trace, found).height == len(found)
 
 
 @pytest.mark.parametrize("parameters", [{"depth": 0}, {"operations": 99}, {"depth": "deep"}, {"min_tries": 17}])

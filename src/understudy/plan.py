@@ -51,12 +51,15 @@ class _Planner:
         yield self._stage("problems", "problems.parquet", stages.draw_problems, {**count, "seed": study.problems.seed})
         split = "train" if study.student else "test"
         checks: list[str] = []
+        moves: list[str] = []
         for arm in study.lineage:
             if study.arms[arm].from_:
                 made = list(self._traces(arm, split))
                 checks += [stage.name for stage in made if stage.name.startswith("checks/")]
+                moves += [stage.name for stage in made if stage.name.startswith("moved/")]
                 yield from made
         yield self._gather("checks", stages.gather_checks, {name: name for name in checks})
+        yield self._gather("moved", stages.gather_moves, {name: name for name in moves})
         groups = list(self._groups())
         if study.student:
             yield from self._students()
@@ -107,6 +110,9 @@ class _Planner:
         inputs = {"before": before, "after": after, "scores": scores}
         check = f"checks/{arm}.{number}"
         yield self._stage(check, f"{check}.parquet", stages.check_manipulation, parameters, inputs)
+        move = f"moved/{arm}.{number}"
+        inputs = {"before": before, "after": after}
+        yield self._stage(move, f"{move}.parquet", stages.measure_moves, {"variant": piece.plain(), "arm": arm}, inputs)
 
     def _students(self) -> Iterator[Stage]:
         study = self.study

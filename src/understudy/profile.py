@@ -1,24 +1,55 @@
-"""Profile: what style traces have, as tables of steps and of counts. No row is looped over in Python.
+"""Profile: what style traces have, as tables of steps and of measures.
 
     import polars as pl
     from understudy import profile
-    style = profile.style(pl.read_parquet("runs/quickstart/traces/ST.parquet"))
-    profile.summarise(style)
+    measures = profile.measure(pl.read_parquet("runs/quickstart/traces/ST.parquet"))
+    profile.summarise(measures)
 
 What is profiled is a trace's reasoning, or its response where no reasoning is visible; ``source`` says which.
-Traces with an error or without any text are not profiled: their counts are null, and summaries say how many
-there are.
+Traces with an error or without any text are not profiled: their measures are null, and summaries say how many
+there are. Texts are read in batches of a few megabytes, on all cores; no row is looped over in Python.
 """
 
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import polars as pl
 
-from understudy.style import pivots
-from understudy.style.segment import STEP, segment
+from understudy.errors import InputError
+from understudy.style import measures
+from understudy.style.episodes import EPISODES
+from understudy.style.pivots import TYPES
+from understudy.style.reading import Reading
+from understudy.style.stages import STAGES
 from understudy.tables import SCHEMAS
 from understudy.types import Step
 
-WORD = r"\S*\w\S*"
-"""White space parts words; what holds no letter or digit ("." or ":" of a tokenized text) is none."""
+BATCH = 1_500_000
+"""Bytes of text that are read at once: enough to be quick about, little enough for the processor's caches."""
+QUESTIONS = 1000
+"""How many questions the null of ``question_overlap`` draws on: those of the first traces."""
+
+_INT, _REAL = pl.Int64(), pl.Float64()
+_COUNTS = ("characters", "words", "tokens", "steps", *TYPES, "backtracks", "pivot_types")
+_PARTS = (*(f"episode_{name}" for name in EPISODES), *(f"stage_{name}" for name in STAGES))
+MEASURES = pl.Schema(
+    {
+        **dict.fromkeys(("trace_id", "problem_id", "model", "source"), pl.String()),
+        **dict.fromkeys((*_COUNTS, *_PARTS, "branches", "abandoned"), _INT),
+        "failed_steps": _REAL,
+        **dict.fromkeys(("depth", "width"), _INT),
+        **dict.fromkeys(("coherence", "coherence_null", "coherence_decay"), _REAL),
+        **dict.fromkeys(("question_overlap", "question_overlap_null", "mtld", "repetition"), _REAL),
+        **dict.fromkeys(("first_correct", "reflection_after"), _REAL),
+    }
+)
+"""The table of measures: one row a trace. What the measures are is said in ``understudy.style.measures``."""
 
 
 def text() -> pl.Expr:
@@ -34,62 +65,56 @@ def source() -> pl.Expr:
 def steps(traces: pl.DataFrame) -> pl.DataFrame:
     """The steps of every trace, as a table of ``Step``: spans in characters that tile ``text``.
 
-    ``pivot`` is the type of the first pivot in the step, or null; ``stage`` is null.
+    ``pivot`` is the type of the first pivot in the step, or null.
     """
-    length = pl.col("step").str.len_chars().cast(pl.Int64)
-    cut = (
-        traces.select("trace_id", step=text())
-        .with_row_index("trace")
-        .drop_nulls("step")
-        .with_columns(segment(pl.col("step")))
-        .explode("step")
-        .with_columns(end=length.cum_sum().over("trace"))
-    )
-    return cut.select(
-        "trace_id",
-        index=pl.int_range(pl.len(), dtype=pl.Int64).over("trace"),
-        start=pl.col("end") - length,
-        end="end",
-        stage=pl.lit(None, pl.String),
-        pivot=pivots.first(pl.col("step")),
-    ).cast(SCHEMAS[Step])
+    chosen = traces.select("trace_id", text=text()).drop_nulls("text")
+    tables = list(_batched([chosen], _steps))
+    return pl.concat(tables) if tables else SCHEMAS[Step].to_frame()
+
+
+def measure(traces: pl.DataFrame, problems: pl.DataFrame | None = None, core: bool = False) -> pl.DataFrame:
+    """One row a trace, in the order of ``traces``: its measures, as in ``MEASURES``.
+
+    The question and the reference answer are those of ``problems``, or else those that an import left in the
+    trace's metadata. ``core`` leaves out coherence, diversity and efficiency, which take as long as all the rest.
+    """
+    tables = list(stream([traces], problems, core))
+    return pl.concat(tables) if tables else MEASURES.to_frame()
+
+
+def stream(
+    frames: Iterable[pl.DataFrame],
+    problems: pl.DataFrame | None = None,
+    core: bool = False,
+    tokenizer: Path | None = None,
+) -> Iterator[pl.DataFrame]:
+    """As ``measure``, for traces that come frame by frame, with tokens counted by a ``tokenizer.json``.
+
+    Raises ``InputError`` if that file is no tokenizer.
+    """
+    rows = _with_questions(frames, problems)
+    return _batched(rows, partial(_measure, core=core, tokenizer=_tokenizer(tokenizer) if tokenizer else None))
 
 
 def style(traces: pl.DataFrame) -> pl.DataFrame:
-    """One row a trace: its length in characters, words and steps, how often it turns, and in how many ways.
-
-    ``realization`` to ``integration`` and ``backtracks`` count phrases, ``pivot_types`` (0 to 4) the types
-    that occur.
-    """
-    seen = pl.col("text").str
-    counted = traces.select("trace_id", "problem_id", source(), text().alias("text")).select(
-        "trace_id",
-        "problem_id",
-        "source",
-        seen.len_chars().cast(pl.Int64).alias("characters"),
-        seen.count_matches(WORD).cast(pl.Int64).alias("words"),
-        seen.count_matches(STEP).cast(pl.Int64).alias("steps"),
-        *pivots.counts(pl.col("text")),
-    )
-    occurring = [(pl.col(name) > 0).cast(pl.Int64) for name in pivots.TYPES]
-    return counted.with_columns(pivot_types=pl.sum_horizontal(occurring, ignore_nulls=False))
+    """The core measures of each trace (``measure(traces, core=True)``)."""
+    return measure(traces, core=True)
 
 
-def summarise(style: pl.DataFrame) -> pl.DataFrame:
-    """One row: the means, medians and shares of a ``style`` table, null where no trace was profiled.
+def summarise(measured: pl.DataFrame) -> pl.DataFrame:
+    """One row: the means, medians and shares of a table of measures, null where no trace was profiled.
 
     ``n`` traces are profiled and ``n_excluded`` are not. ``<type>_per_1000_words`` is a ratio of sums;
     ``share_3_types`` is the share of traces with at least 3 of the 4 pivot types.
     """
-    profiled = style.drop_nulls("source")
+    profiled = measured.drop_nulls("source")
     words = pl.col("words").sum()
     rates = [
-        pl.when(words > 0).then(1000 * pl.col(name).sum() / words).alias(f"{name}_per_1000_words")
-        for name in pivots.TYPES
+        pl.when(words > 0).then(1000 * pl.col(name).sum() / words).alias(f"{name}_per_1000_words") for name in TYPES
     ]
     return profiled.select(
         pl.len().cast(pl.Int64).alias("n"),
-        pl.lit(style.height - profiled.height, pl.Int64).alias("n_excluded"),
+        pl.lit(measured.height - profiled.height, pl.Int64).alias("n_excluded"),
         pl.col("words").mean().alias("words_mean"),
         pl.col("words").median().alias("words_median"),
         *rates,
@@ -108,3 +133,118 @@ def _of_source(reasoning: pl.Expr, response: pl.Expr) -> pl.Expr:
         .then(response)
         .alias("source")
     )
+
+
+def _batched(frames: Iterable[pl.DataFrame], work: Callable[[pl.DataFrame], pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Each frame's batches of text, worked on by all cores, in order; few are in memory at a time."""
+    workers = os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0))
+    pending: deque[Future[pl.DataFrame]] = deque()
+    with ThreadPoolExecutor(workers or 1) as pool:
+        for frame in frames:
+            for batch in _batches(frame):
+                pending.append(pool.submit(work, batch))
+                if len(pending) > 2 * (workers or 1):
+                    yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def _batches(frame: pl.DataFrame) -> list[pl.DataFrame]:
+    """Slices of a frame with about ``BATCH`` bytes of text each."""
+    if not frame.height:
+        return []
+    sizes = frame["text"].str.len_bytes().fill_null(0).to_numpy()
+    batch = np.cumsum(sizes + 1) // BATCH
+    starts = np.flatnonzero(np.diff(batch, prepend=-1))
+    ends = [*starts[1:], frame.height]
+    return [frame.slice(int(a), int(b - a)) for a, b in zip(starts, ends, strict=True)]
+
+
+def _with_questions(frames: Iterable[pl.DataFrame], problems: pl.DataFrame | None) -> Iterator[pl.DataFrame]:
+    """The columns that are measured, with each trace's question, another question, and the reference answer."""
+    from understudy.style.coherence import other_questions
+
+    others: dict[str, str] | None = None
+    for frame in frames:
+        if problems is None:
+            asked = [pl.col("metadata").str.json_path_match(f"$.{name}").alias(name) for name in ("prompt", "answer")]
+            rows = frame.with_columns(*asked)
+        else:
+            rows = frame.join(problems.select("problem_id", "prompt", "answer"), "problem_id", "left")
+        chosen = rows.select(
+            "trace_id", "problem_id", "model", source(), text().alias("text"), "answer", question=pl.col("prompt")
+        )
+        if others is None:
+            others = other_questions(chosen["question"].drop_nulls().unique(maintain_order=True)[:QUESTIONS])
+        pool = sorted(set(others) - {""})
+        yield chosen.with_columns(other=_others(chosen["question"], others, pool))
+
+
+def _others(questions: pl.Series, others: dict[str, str], pool: list[str]) -> pl.Series:
+    """Another question for each: of the pool its next, for a question outside of it one by its hash."""
+    from understudy.randomness import seed_of
+
+    def other(question: str | None) -> str:
+        if not question or len(pool) < 2:
+            return ""
+        return others.get(question) or pool[seed_of("other question", question) % len(pool)]
+
+    chosen = {question: other(question) for question in questions.unique().to_list()}
+    return questions.fill_null("").replace_strict({q or "": o for q, o in chosen.items()}, return_dtype=pl.String)
+
+
+def _steps(traces: pl.DataFrame) -> pl.DataFrame:
+    reading = Reading.of(traces["text"].to_list())
+    found, tree = reading.steps, reading.tree
+    index = np.arange(len(found.text)) - np.searchsorted(found.text, found.text)
+    columns = {
+        "index": index,
+        "start": reading.texts.character(found.start),
+        "end": reading.texts.character(found.end),
+        "episode": _named(reading.episodes, EPISODES),
+        "stage": _named(reading.stages, STAGES),
+        "pivot": _named(reading.pivot_of_step, TYPES),
+        "branch": tree.branch,
+        "depth": tree.depth,
+        "abandoned": tree.abandoned,
+    }
+    return pl.DataFrame({"trace_id": traces["trace_id"].gather(found.text), **columns}).cast(SCHEMAS[Step])
+
+
+def _tokenizer(file: Path) -> Any:
+    from understudy.registry import require
+
+    require("train", "tokenizers")
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # the library raises nothing more specific
+        hint = "name the tokenizer.json of a Hugging Face model"
+        raise InputError(f"{file} is no tokenizer ({error})", hint) from None
+
+
+def _named(numbers: Any, names: tuple[str, ...]) -> pl.Series:
+    """The names that numbers stand for; -1 is null."""
+    known = pl.Series([*names, None], dtype=pl.String)
+    return known.gather(np.where(numbers < 0, len(names), numbers))
+
+
+def _measure(rows: pl.DataFrame, core: bool, tokenizer: Any) -> pl.DataFrame:
+    rows = rows.with_row_index("row")
+    profiled = rows.drop_nulls("source")
+    texts = profiled["text"].to_list()
+    reading = Reading.of(texts)
+    columns = measures.length(reading) | measures.turns(reading) | measures.parts(reading) | measures.shape(reading)
+    if not core:
+        questions, others = (profiled[name].fill_null("").to_list() for name in ("question", "other"))
+        columns |= measures.cohesion(reading, questions, others)
+        columns |= measures.efficiency(reading, questions, profiled["answer"].to_list())
+    if tokenizer:
+        encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        columns["tokens"] = np.fromiter(map(len, encoded), np.int64, len(encoded))
+    known = pl.DataFrame({"row": profiled["row"], **columns})
+    known = known.with_columns(pl.selectors.float().fill_nan(None))
+    result = rows.select("row", "trace_id", "problem_id", "model", "source").join(known, "row", "left")
+    missing = [pl.lit(None, kind).alias(name) for name, kind in MEASURES.items() if name not in result.columns]
+    return result.with_columns(missing).select(MEASURES.names()).cast(MEASURES)

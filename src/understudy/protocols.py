@@ -4,10 +4,10 @@ An entry is a frozen dataclass whose fields are its parameters in a study file. 
 ``root`` is filled in by the study: the study's task, and the folder that its paths are relative to.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from understudy.types import Problem, Sampling, Score, Skip, Split, Trace
 
@@ -116,9 +116,11 @@ class Variant(Protocol):
     """A change of a trace that declares what it keeps, so that ``vary`` can measure whether it did."""
 
     keeps: ClassVar[frozenset[str]]
-    """Of ``reasoning``, ``response``, ``answer`` (still right), ``length``: what the change must not touch."""
+    """Of ``reasoning``, ``response``, ``answer`` (still right), ``length`` (words, ± 10 %), and of the parts of style
+    ``pivots``, ``steps``, ``episodes``, ``stages``, ``structure``: what the change must not touch."""
     makes: ClassVar[frozenset[str]]
-    """Of ``wrong-answer``, ``wrong-trace``, ``no-trace``: what must hold of every changed trace."""
+    """Of ``wrong-answer``, ``wrong-trace``, ``no-trace``: what must hold of every changed trace. A part of style that
+    it must move is ``other-pivots``, ``other-steps`` and so on."""
 
     def vary(self, trace: Trace, problem: Problem, rng: Random) -> Trace | Skip:
         """The changed trace (same ids; ``vary`` adds the lineage), or the reason why there is none."""
@@ -127,14 +129,23 @@ class Variant(Protocol):
 
 @runtime_checkable
 class Format(Protocol):
-    """A way to write reasoning and response as one text, and to read it back."""
+    """A layout of rows in files of traces: how a trace is written as one row, and read back."""
 
-    def join(self, reasoning: str | None, response: str) -> str:
-        """One text of both parts."""
+    def reads(self, row: Mapping[str, Any]) -> bool:
+        """Whether the row has this layout."""
         ...
 
-    def split(self, text: str) -> tuple[str | None, str, bool]:
-        """Reasoning (null: none), response, and whether the reasoning was closed."""
+    def read(self, row: Mapping[str, Any], thinks: bool) -> list[Trace] | Skip:
+        """The traces of a row, one a sample (and a model: ``sample`` counts within one), or why there are none.
+
+        ``metadata`` holds ``prompt`` and, where the row has one, the reference ``answer``. Ids are "" unless ``write``
+        wrote the row; ``model`` is "" where the row does not say. ``thinks``: the file is of a model that closes
+        its reasoning, so that a text without a closing tag was cut off in it (``formats.thinks``).
+        """
+        ...
+
+    def write(self, trace: Trace) -> dict[str, Any]:
+        """One row, with the prompt from ``metadata``; ``read`` gives the trace back, exactly."""
         ...
 
 

@@ -12,9 +12,11 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from errno import EISDIR
 from functools import cache
 from hashlib import sha256
 from importlib import metadata
@@ -196,10 +198,26 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Where to write a file that is to be there whole or not at all: once it is flushed to disk, it is renamed.
+
+    Raises ``RunError`` if there can be no such file.
+    """
     partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_bytes(content)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, "it is a directory")
+        partial.touch()
+    except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise RunError(f"cannot write to {path} ({error.strerror})", "choose another place with --out") from None
+    try:
+        yield partial
         _sync(partial)
         partial.replace(path)
     finally:

@@ -95,6 +95,23 @@ def check_manipulation(inputs: Paths, output: Path, parameters: Parameters, repo
     tables.write(check(parameters["arm"], piece.name, variant, before, after, scores), output, "check")
 
 
+def measure_moves(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """What the style of a variant's traces gained and lost."""
+    from understudy.vary import moved
+
+    name = Piece.parse(parameters["variant"]).name
+    before, after = tables.read(inputs["before"]), tables.read(inputs["after"])
+    tables.write(moved(parameters["arm"], name, before, after), output, "moved")
+
+
+def gather_moves(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """What every variant moved, in one table."""
+    from understudy.vary import MOVED
+
+    frames = [tables.read(path) for path in inputs.values()]
+    tables.write(pl.concat(frames) if frames else MOVED.to_frame(), output, "moved")
+
+
 def score_traces(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
     """Answer and trace scores."""
     from understudy.verify import verify

@@ -7,9 +7,16 @@ that the same records always give the same bytes.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import fields
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
+from queue import Full, Queue
 from typing import Any, TypeVar
 
 import polars as pl
@@ -17,7 +24,7 @@ import polars as pl
 from understudy.errors import InputError
 from understudy.types import Estimate, Problem, Score, Step, Trace, Usage
 
-VERSION = 1
+VERSION = 2
 """Of the schemas below; written into every file, and checked when one is read."""
 
 Record = Problem | Trace | Step | Score | Estimate
@@ -46,7 +53,15 @@ SCHEMAS: Mapping[type[Record], pl.Schema] = {
             "metadata": _TEXT,
         }
     ),
-    Step: pl.Schema({"trace_id": _TEXT, "index": _INT, "start": _INT, "end": _INT, "stage": _TEXT, "pivot": _TEXT}),
+    Step: pl.Schema(
+        {
+            "trace_id": _TEXT,
+            **dict.fromkeys(("index", "start", "end"), _INT),
+            **dict.fromkeys(("episode", "stage", "pivot"), _TEXT),
+            **dict.fromkeys(("branch", "depth"), _INT),
+            "abandoned": pl.Boolean(),
+        }
+    ),
     Score: pl.Schema({"trace_id": _TEXT, "grader": _TEXT, "value": _REAL, "answer": _TEXT, "explanation": _TEXT}),
     Estimate: pl.Schema(
         {
@@ -64,16 +79,20 @@ SCHEMAS: Mapping[type[Record], pl.Schema] = {
 
 def to_json(value: Any) -> str:
     """Canonical JSON: sorted keys, no spaces, Unicode as it is."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _JSON.encode(value)
+
+
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def to_frame(kind: type[R], records: Iterable[R]) -> pl.DataFrame:
     """The records as a table of their kind, also when there are none."""
-    names = [field.name for field in fields(kind)]
-    columns: dict[str, list[Any]] = {name: [] for name in names}
-    for record in records:
-        for name in names:
-            columns[name].append(_cell(getattr(record, name)))
+    rows = list(records)
+    columns = {field.name: list(map(attrgetter(field.name), rows)) for field in fields(kind)}
+    if "metadata" in columns:
+        columns["metadata"] = [to_json(dict(value)) for value in columns["metadata"]]
+    if "usage" in columns:
+        columns["usage"] = [(value.prompt_tokens, value.completion_tokens) for value in columns["usage"]]
     return pl.DataFrame(columns, schema=SCHEMAS[kind])
 
 
@@ -85,8 +104,57 @@ def to_records(kind: type[R], frame: pl.DataFrame) -> list[R]:
 
 def write(frame: pl.DataFrame, path: Path, name: str) -> None:
     """Write a Parquet file that says which table it is and the version of its schema."""
-    metadata = {"understudy.table": name, "understudy.schema": str(VERSION)}
-    frame.write_parquet(path, compression="zstd", statistics=False, metadata=metadata)
+    frame.write_parquet(path, compression="zstd", statistics=False, metadata=_about(name))
+
+
+def write_frames(frames: Iterable[pl.DataFrame], schema: pl.Schema, path: Path, name: str | None) -> None:
+    """As ``write``, of one frame after another, so that the whole table is never in memory; ``name`` null: not ours.
+
+    The frames are made in this thread and written in another one. Polars holds several row groups at once, so they
+    are as long as the first frame, within bounds. Raises what the frames raise, and ``OSError`` if the disk is full.
+    """
+    following = iter(frames)
+    first = next(following, pl.DataFrame(schema=schema))
+    group = min(max(len(first), 64), 1024)
+    queue: Queue[pl.DataFrame | None] = Queue(2)
+    with ThreadPoolExecutor(1) as pool:
+        written = pool.submit(_sink, queue, schema, path, group, _about(name) if name else None)
+        try:
+            for frame in chain([first], following):
+                _put(queue, frame, written)
+        finally:
+            _put(queue, None, written)
+    written.result()
+
+
+def _put(queue: "Queue[pl.DataFrame | None]", frame: pl.DataFrame | None, written: "Future[None]") -> None:
+    """Wait until there is room, or nobody who would take it."""
+    while not written.done():
+        with suppress(Full):
+            queue.put(frame, timeout=0.1)
+            return
+
+
+def _sink(
+    queue: "Queue[pl.DataFrame | None]", schema: pl.Schema, path: Path, group: int, about: dict[str, str] | None
+) -> None:
+    from polars.io.plugins import register_io_source
+
+    def source(*_: object) -> Iterator[pl.DataFrame]:
+        while (frame := queue.get()) is not None:
+            yield frame
+
+    table = register_io_source(source, schema=schema)
+    try:
+        table.sink_parquet(path, compression="zstd", statistics=False, row_group_size=group, metadata=about)
+    except pl.exceptions.PolarsError as error:
+        if found := re.search(r"\(os error ([0-9]+)\)", str(error)):
+            raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from None
+        raise
+
+
+def _about(name: str) -> dict[str, str]:
+    return {"understudy.table": name, "understudy.schema": str(VERSION)}
 
 
 def write_records(kind: type[R], records: Iterable[R], path: Path) -> None:
@@ -97,18 +165,22 @@ def write_records(kind: type[R], records: Iterable[R], path: Path) -> None:
 def read(path: Path) -> pl.DataFrame:
     """Read a table of ours. Raises ``InputError`` if it is missing, not Parquet, or of another schema version."""
     try:
-        version = pl.read_parquet_metadata(path).get("understudy.schema")
-        frame = pl.read_parquet(path)
+        check_version(path)
+        return pl.read_parquet(path)
     except FileNotFoundError:
         raise InputError(f"there is no table {path}") from None
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"{path} cannot be read as Parquet ({error})") from error
+
+
+def check_version(path: Path) -> None:
+    """Raise ``InputError`` if a table of ours is of another schema version."""
+    version = pl.read_parquet_metadata(path).get("understudy.schema")
     if version not in (None, str(VERSION)):
         raise InputError(
             f"{path} has schema version {version}, this understudy reads {VERSION}",
             "run the study again into a new directory with --out",
         )
-    return frame
 
 
 def read_records(kind: type[R], path: Path) -> list[R]:
@@ -118,12 +190,6 @@ def read_records(kind: type[R], path: Path) -> list[R]:
     if missing:
         raise InputError(f"{path} is no table of {kind.__name__.lower()}s: it has no column '{missing[0]}'")
     return to_records(kind, frame)
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, Usage):
-        return {"prompt_tokens": value.prompt_tokens, "completion_tokens": value.completion_tokens}
-    return to_json(dict(value)) if isinstance(value, Mapping) else value
 
 
 def _value(name: str, cell: Any) -> Any:

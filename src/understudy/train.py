@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from understudy import markers
 from understudy.errors import ContaminationError, StudyError
-from understudy.formats.think_tags import ThinkTags
 from understudy.protocols import Report
 from understudy.randomness import seed_of
 from understudy.types import Problem, Recipe, Trace
@@ -62,7 +62,7 @@ def encode(
         reasons = Counter(trace.error for trace in traces)
         raise StudyError(f"arm '{arm}' has no trace to train on ({dict(reasons) or 'none was collected'})")
     _refuse_tested(usable, problems, arm)
-    completions = [ThinkTags().join(trace.reasoning, trace.response) for trace in usable]
+    completions = [markers.join(trace.reasoning, trace.response) for trace in usable]
     prompts = encode_prompts(tokenizer, [problems[trace.problem_id].prompt for trace in usable])
     written = tokenizer(completions, add_special_tokens=False)["input_ids"]
     _refuse_unwritable(tokenizer, completions, written, arm)

@@ -51,14 +51,21 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A span of a trace's reasoning: ``text[start:end]``, offsets in characters. The spans tile the text."""
+    """A span of a trace's reasoning: ``text[start:end]``, offsets in characters. The spans tile the text.
+
+    ``branch`` is that of the trace's tree it lies on (0: the trunk), at ``depth``, and whether it was ``abandoned``.
+    """
 
     trace_id: str
     index: int
     start: int
     end: int
+    episode: str | None = None
     stage: str | None = None
     pivot: str | None = None
+    branch: int = 0
+    depth: int = 0
+    abandoned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,26 @@
 
     understudy list variants
 
-A variant declares what it keeps and what it makes; ``check`` measures both on every changed trace, so that a study
-can say what its arms really differ in. A trace that a variant leaves out stays in the table with the reason as its
-error: nothing is dropped in silence.
+A variant declares what it keeps and what it makes; ``check`` measures both on every changed trace, and ``moved`` says
+what its style gained and lost, declared or not: so a study can say what its arms really differ in. A trace that a
+variant leaves out stays in the table with the reason as its error: nothing is dropped in silence.
 """
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
+from typing import Any
 
 import polars as pl
 
 from understudy.protocols import Variant
 from understudy.randomness import stream
 from understudy.rows import Census
+from understudy.style.episodes import EPISODES
+from understudy.style.pivots import TYPES
+from understudy.style.stages import STAGES
 from understudy.types import Problem, Score, Skip, Trace
 
 CHECKS = pl.Schema(
@@ -30,6 +35,16 @@ CHECKS = pl.Schema(
         "dropped_reasons": pl.String(),
     }
 )
+MOVED = pl.Schema(
+    {
+        **dict.fromkeys(("arm", "variant", "measure", "kind"), pl.String()),
+        "n": pl.Int64(),
+        **dict.fromkeys(("before", "after", "difference", "lower", "upper", "relative"), pl.Float64()),
+    }
+)
+"""One row a measure and kind (raw, or density: per 1,000 words, a share of the steps): means before and after, their
+difference with its 95 % interval, and as a share of the mean before; ``n`` counts pairs of traces."""
+
 Answers = Mapping[str, float | None]
 
 
@@ -65,6 +80,7 @@ def check(
     """
     answers = {score.trace_id: score.value for score in scores if score.grader == "answer"}
     traces = {score.trace_id: score.value for score in scores if score.grader == "trace"}
+    styles = _Styles(before.values(), after)
     kept = [trace for trace in after if trace.error is None]
     reasons = Counter(trace.error for trace in after if trace.error is not None)
     rows = []
@@ -72,11 +88,30 @@ def check(
         *(f"keeps {c}" for c in sorted(variant.keeps)),
         *(f"makes {c}" for c in sorted(variant.makes)),
     ]:
-        holds = [CLAIMS[claim](before[t.parent_id or ""], t, answers, traces) for t in kept]
+        holds = [_holds(claim, before[t.parent_id or ""], t, answers, traces, styles) for t in kept]
         known = [value for value in holds if value is not None]
         share = sum(known) / len(known) if known else None
         rows.append((arm, name, claim, share, len(known), sum(reasons.values()), json.dumps(reasons)))
     return pl.DataFrame(rows, schema=CHECKS, orient="row")
+
+
+def moved(arm: str, name: str, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """What the style of changed traces gained and lost: a row a measure, of pairs of a trace and what became of it.
+
+    ``before`` and ``after`` are tables of traces. The columns are those of ``MOVED``.
+    """
+    from understudy.contrast import changes
+    from understudy.profile import measure
+
+    changed = after.filter(pl.col("error").is_null() & pl.col("parent_id").is_in(before["trace_id"].implode()))
+    was = before.filter(pl.col("trace_id").is_in(changed["parent_id"].implode()))
+    now = measure(changed, core=True).with_columns(changed["parent_id"])
+    found = changes(measure(was, core=True), now)
+    return (
+        found.select(pl.lit(arm).alias("arm"), pl.lit(name).alias("variant"), pl.all())
+        .select(MOVED.names())
+        .cast(MOVED)
+    )
 
 
 def count(arm: str, name: str, census: Census) -> pl.DataFrame:
@@ -98,12 +133,56 @@ CLAIMS: Mapping[str, Callable[[Trace, Trace, Answers, Answers], bool | None]] = 
     "keeps reasoning": lambda old, new, answers, traces: old.reasoning == new.reasoning,
     "keeps response": lambda old, new, answers, traces: old.response == new.response,
     "keeps answer": lambda old, new, answers, traces: _value(answers, new, 1.0),
-    "keeps length": lambda old, new, answers, traces: _words(old) == _words(new),
+    "keeps length": lambda old, new, answers, traces: 10 * abs(_words(new) - _words(old)) <= _words(old),
     "makes wrong-answer": lambda old, new, answers, traces: _value(answers, new, 0.0),
     "makes wrong-trace": lambda old, new, answers, traces: _value(traces, new, 0.0),
     "makes no-trace": lambda old, new, answers, traces: new.reasoning is None,
 }
 """What can be declared, and how it is measured: true, false, or null where it cannot be said."""
+
+
+STYLE: Mapping[str, tuple[str, ...]] = {
+    "pivots": (*TYPES, "backtracks"),
+    "steps": ("steps",),
+    "episodes": tuple(f"episode_{name}" for name in EPISODES),
+    "stages": tuple(f"stage_{name}" for name in STAGES),
+    "structure": ("branches", "abandoned", "depth", "width"),
+}
+"""The parts of style that can be kept, or made other: ``keeps pivots``, ``makes other-pivots``. One is the same in two
+traces if all these measures are."""
+
+
+class _Styles:
+    """The parts of style of traces before and after a change, measured when first asked for."""
+
+    def __init__(self, before: Iterable[Trace], after: Iterable[Trace]) -> None:
+        self.traces = [*before, *after]
+
+    @cached_property
+    def rows(self) -> dict[str, dict[str, Any]]:
+        from understudy import profile, tables
+
+        measured = profile.measure(tables.to_frame(Trace, self.traces), core=True)
+        return {row["trace_id"]: row for row in measured.iter_rows(named=True)}
+
+    def same(self, part: str, old: Trace, new: Trace) -> bool | None:
+        """Whether a part is the same in both; null where one of them has no text."""
+        was, now = self.rows[old.trace_id], self.rows[new.trace_id]
+        if was["source"] is None or now["source"] is None:
+            return None
+        return all(was[column] == now[column] for column in STYLE[part])
+
+
+def _holds(claim: str, old: Trace, new: Trace, answers: Answers, traces: Answers, styles: _Styles) -> bool | None:
+    if claim in CLAIMS:
+        return CLAIMS[claim](old, new, answers, traces)
+    verb, _, part = claim.partition(" ")
+    same = styles.same(part.removeprefix("other-"), old, new)
+    return same if verb == "keeps" or same is None else not same
+
+
+CLAIMED = frozenset(CLAIMS) | {f"keeps {part}" for part in STYLE} | {f"makes other-{part}" for part in STYLE}
+"""Everything that a variant can declare."""
 
 
 def _words(trace: Trace) -> int:

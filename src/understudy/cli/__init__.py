@@ -8,8 +8,8 @@ import sys
 
 import typer
 
+from understudy.cli import export, import_, profile, report, run, show, style, verify
 from understudy.cli import list as list_
-from understudy.cli import report, run, show, verify
 from understudy.errors import UnderstudyError
 
 app = typer.Typer(
@@ -26,6 +26,10 @@ app.command("list")(list_.list_)
 app.command("show")(show.show)
 app.command("report")(report.report)
 app.command("verify")(verify.verify)
+app.command("import")(import_.import_)
+app.command("export")(export.export)
+app.command("profile")(profile.profile)
+app.add_typer(style.style, name="style")
 
 DISK = {
     errno.ENOSPC: (

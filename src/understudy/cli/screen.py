@@ -3,7 +3,8 @@
 import sys
 import time
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from understudy.rundir import Stage
@@ -24,6 +25,21 @@ def messages() -> "Console":
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar with time left, on a terminal only and after two seconds; call what it gives with how far it has come."""
+    from rich.progress import Progress
+
+    console, started = messages(), time.perf_counter()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task(what, total=total, visible=False)
+
+        def move(done: int) -> None:
+            bars.update(task, completed=done, visible=time.perf_counter() - started > 2)
+
+        yield move
 
 
 class Screen:

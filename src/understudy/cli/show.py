@@ -1,5 +1,6 @@
 """understudy show: one entry, its parameters and a sample."""
 
+import json
 from dataclasses import MISSING, Field
 from importlib import import_module
 from inspect import cleandoc
@@ -71,10 +72,18 @@ def _sample(shelf: str, entry: str) -> list[tuple[str, str]]:
     if shelf == "variants":
         return _varied(made, task)
     if shelf == "formats":
-        return [("a trace in it", made.join("3 and 4 make 7 .", "The answer is 7."))]
+        return [("a trace in it", _row(made))]
     if shelf == "graders":
         return _graded(made)
     return [("a lesson of its first course", " ".join(text for text, _ in task.lesson(Random(1))))]
+
+
+def _row(layout: Any) -> str:
+    from understudy.types import Trace
+
+    metadata = {"prompt": "What is 3 and 4?"}
+    trace = Trace("row-1", "sum-1", "teacher", "The answer is 7.", "3 and 4 make 7.", metadata=metadata)
+    return json.dumps(layout.write(trace), indent=2, ensure_ascii=False)
 
 
 def _varied(variant: Any, task: Any) -> list[tuple[str, str]]:

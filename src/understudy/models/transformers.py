@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from understudy import markers
 from understudy.errors import InputError
-from understudy.formats.think_tags import ThinkTags
 from understudy.protocols import Report
 from understudy.randomness import seed_of
 from understudy.registry import entry, require
@@ -80,7 +80,7 @@ class Transformers:
     ) -> Trace:
         ended = bool(ids) and ids[-1] == tokenizer.eos_token_id
         text = tokenizer.decode(ids[:-1] if ended else ids)
-        reasoning, response, _ = ThinkTags().split(text)
+        reasoning, response, _ = markers.split(text)
         name = self.model or Path(self.path).name
         return Trace(
             trace_id=f"{name}/{sampling.name}/{problem.problem_id}/{sample}",

@@ -71,6 +71,7 @@ def _context(found: Any) -> dict[str, Any]:
         "no_verdicts": sentences.no_verdicts(found),
         "style": sections.style(found),
         "checks": sections.checks(found),
+        "moved": sections.moved(found),
         "examples": shown,
         "same_problem": examples.same_problem(shown),
         "limits": sentences.limits(found),

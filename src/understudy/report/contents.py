@@ -23,7 +23,7 @@ from understudy.registry import Piece, load
 from understudy.tables import SCHEMAS, read_records
 from understudy.tables import read as read_table
 from understudy.types import Estimate, Problem
-from understudy.vary import CHECKS
+from understudy.vary import CHECKS, MOVED
 
 _TEXT, _INT, _REAL = pl.String(), pl.Int64(), pl.Float64()
 TRAINING = pl.Schema(
@@ -52,6 +52,7 @@ class Contents:
     outcomes: pl.DataFrame
     estimates: Sequence[Estimate]
     checks: pl.DataFrame
+    moved: pl.DataFrame
     training: pl.DataFrame
 
     @cached_property
@@ -144,6 +145,7 @@ def read(run: Path) -> Contents:
         outcomes=_optional(run / "outcomes.parquet", OUTCOMES),
         estimates=read_records(Estimate, run / "estimates.parquet"),
         checks=_optional(run / "checks.parquet", CHECKS),
+        moved=_optional(run / "moved.parquet", MOVED),
         training=_optional(run / "training.parquet", TRAINING),
     )
 

@@ -18,6 +18,8 @@ from understudy.style.pivots import TYPES
 from understudy.types import Estimate
 
 ALPHA = 0.05
+MOST_MOVED = 8
+"""Measures a variant in the table of what moved."""
 
 
 def verdict(estimate: Estimate) -> str:
@@ -143,6 +145,31 @@ def checks(contents: Contents) -> Table:
     ]
     head = ["Arm", "Variant", "Claim", "Holds, %", "Traces", "Dropped", "Why dropped"]
     return Table(head, "lllrrrl", rows)
+
+
+def moved(contents: Contents) -> Table:
+    """What each variant moved: the measures whose interval leaves zero out, the largest relative changes first."""
+    shown = contents.moved.filter((pl.col("lower") > 0) | (pl.col("upper") < 0))
+    size = pl.coalesce(pl.col("relative").abs(), pl.lit(float("inf")))
+    most = shown.with_columns(size=size).sort("size", descending=True).group_by("arm", "variant", maintain_order=True)
+    rows = [
+        [
+            *(row["arm"], row["variant"], row["measure"].replace("_", " ")),
+            *(cells.decimal(row[name], 2) for name in ("before", "after")),
+            "{} [{}, {}]".format(*(cells.decimal(row[name], 2) for name in ("difference", "lower", "upper"))),
+            *(cells.percent(row["relative"]), cells.decimal(row["n"], 0)),
+        ]
+        for row in most.head(MOST_MOVED).sort("arm", "size", descending=[False, True]).iter_rows(named=True)
+    ]
+    still = contents.moved.group_by("arm", "variant", maintain_order=True).agg(n=pl.col("n").max())
+    found = {(row[0], row[1]) for row in rows}
+    rows += [
+        [row["arm"], row["variant"], "nothing", DASH, DASH, DASH, DASH, cells.decimal(row["n"], 0)]
+        for row in still.iter_rows(named=True)
+        if (row["arm"], row["variant"]) not in found
+    ]
+    head = ["Arm", "Variant", "Moved", "Before", "After", "Difference", "Relative, %", "Pairs"]
+    return Table(head, "lllrrrrr", rows)
 
 
 def _accuracy(contents: Contents, arm: str, sampling: str) -> list[str]:

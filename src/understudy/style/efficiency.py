@@ -1,0 +1,197 @@
+r"""Efficiency: where the gold answer first appears in a trace, and how much of what follows is reflection.
+
+    found = words(texts)
+    first = first_correct(texts, found, Index.of(found.key), segment(texts), ["540"], questions)
+    first.position, first.step              # share of the text's characters up to that step's end; the step's number
+    reflection_after(texts, steps, first, reflective)
+
+Nobody judges the steps: an answer counts wherever it is written, also by chance or as a value on the way, so that
+positions are early rather than late. What is done about that:
+
+- Numbers are equal as numbers ("1,200", "1{,}200", "$1200", "1200.0"); ``gold`` lists the spellings. What is a part
+  of another number is none ("540" in "1,540", "5.540", "540/7", "5:40"), nor is what is grown together with letters
+  ("2x", "10th"), an exponent or index, a part of a ``\frac``, or the number of a list's item, a step or a case.
+- Another gold answer counts where it is spelled the same, but for case, white space and ``\text{}``.
+- If the question holds the gold answer too, restating it is no answer: then it counts only as a result, that is
+  right after ``=``, ``≈`` or ``#``, or up to three words after "answer" or "boxed" in the same step. The same goes
+  for a single letter, yes, no, true and false. If the question itself has it as a result, nobody can tell: null.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from understudy.style.buffer import Buffer, Bytes, Flags, Places, table
+from understudy.style.diversity import Index, Reals, borders, ratio
+from understudy.style.gold import Gold, gold
+from understudy.style.words import Words, words
+
+ZEROS = 8
+"""So many zeros may follow a number's decimals."""
+_DIGIT = b"0123456789"
+_LETTER = bytes(range(65, 91)) + bytes(range(97, 123))
+_THREE = (_DIGIT, _DIGIT, _DIGIT, bytes(set(range(256)) - set(_DIGIT)))
+_Pattern = tuple[int, list[Flags]]
+
+
+def _pattern(offset: int, *sets: bytes) -> _Pattern:
+    """Bytes from so far off a place: one set of them for each."""
+    return offset, [table(members) for members in sets]
+
+
+_PART = (
+    *(_pattern(-1, _DIGIT + _LETTER + b"^_."), _pattern(-2, b"^_}c", b"{"), _pattern(-2, _DIGIT, b":/")),
+    *(
+        _pattern(-2, _DIGIT, b",", *_THREE),
+        _pattern(-2, b",", b"}", *_THREE),
+        _pattern(-3, _DIGIT, b"\\", b",", *_THREE),
+    ),
+)
+"""What makes a number, before its first byte, a part of something else."""
+_GOES_ON = (
+    *(_pattern(0, _DIGIT), _pattern(0, b".:/", _DIGIT), _pattern(0, b",", *_THREE)),
+    *(_pattern(0, b"{", b",", b"}", *_THREE), _pattern(0, b"\\", b",", *_THREE)),
+)
+"""What does so after its end."""
+_ZERO, _BLANK, _CLOSES, _EQUAL, _SKIPPED = (table(members) for members in (b"0", b" \t", b".)", b"=#", b" $*({[\\"))
+_DIGITS, _TERM = table(_DIGIT), table(_DIGIT + _LETTER + b")]}%" + bytes(range(0x80, 0xFF)))
+_LABELS, _ANNOUNCING = (words(Buffer.of([text])).key for text in ("step case part", "answer boxed"))
+_BYTES = np.array([2 ** (8 * n) - 1 for n in range(9)], np.uint64)
+
+
+@dataclass(frozen=True)
+class First:
+    """Where the gold answer of each text first appears: the number of the step (-1: nowhere), and the share of the
+    text's characters up to that step's end (NaN: nowhere)."""
+
+    step: Places
+    position: Reals
+
+
+def first_correct(
+    texts: Buffer, found: Words, index: Index, steps: Places, golds: Sequence[str | None], questions: Buffer
+) -> First:
+    """``steps``: the bytes at which steps start; ``golds``, ``questions``: of each text, null or empty if unknown."""
+    answers = [gold(answer) for answer in golds]
+    asked = words(questions)
+    whole = questions.starts[questions.ends > questions.starts]
+    owner, _, result = _appearances(questions, asked, Index.of(asked.key), whole, answers)
+    weak, told = np.array([answer.weak for answer in answers], np.bool_), np.zeros(len(answers), np.bool_)
+    weak[owner], told[owner[result]] = True, True
+    owner, start, result = _appearances(texts, found, index, steps, answers)
+    counts = (result | ~weak[owner]) & ~told[owner]
+    place = np.full(len(answers), len(texts.data))
+    np.minimum.at(place, owner[counts], start[counts])
+    step = np.where(place < len(texts.data), np.searchsorted(steps, place, side="right") - 1, -1)
+    end = np.minimum(np.append(steps, len(texts.data))[step + 1], texts.ends)
+    position = ratio(texts.character(end), texts.character(texts.ends))
+    return First(step, np.where(step < 0, np.nan, position))
+
+
+def reflection_after(texts: Buffer, steps: Places, first: First, reflective: Flags) -> Reals:
+    """The share of ``reflective`` steps among those after the first correct one; NaN without one or without any."""
+    last = np.searchsorted(steps, texts.ends)
+    through = np.append(0, np.cumsum(reflective))
+    after = np.where(first.step < 0, last, first.step + 1)
+    return ratio(through[last] - through[after], last - after)
+
+
+def _appearances(
+    texts: Buffer, found: Words, index: Index, steps: Places, answers: list[Gold]
+) -> tuple[Places, Places, Flags]:
+    """Where answers appear in their texts: the text, the first byte, and whether it stands there as a result."""
+    spelled = [(text, form, answer) for text, answer in enumerate(answers) for form in answer.forms]
+    owner = np.array([text for text, _, _ in spelled], np.int64)
+    forms = Buffer.of([form for _, form, _ in spelled])
+    form, word, start = _alike(texts, found, index, forms, owner)
+    end = start + (forms.ends - forms.starts)[form]
+    step = np.searchsorted(steps, start, side="right") - 1
+    since = word - np.searchsorted(found.start, steps[step])
+    number = np.array([answer.number for _, _, answer in spelled], np.bool_)[form]
+    negative = np.array([answer.negative for _, _, answer in spelled], np.bool_)[form]
+    decimal = np.array(["." in form for _, form, _ in spelled], np.bool_)[form]
+    fraction = np.array([form[-1:] == "}" or "/" in form for _, form, _ in spelled], np.bool_)[form]
+    end = np.where(number & ~fraction, _after_zeros(texts.data, end, decimal), end)
+    alone = ~_any(texts.data, start, _PART) & ~_any(texts.data, end, _GOES_ON)
+    alone &= (_negative(texts.data, start) == negative) & ~_is_label(texts.data, found, word, since, end)
+    kept = (alone | ~number) & ~_inside(found, start) & ~_inside(found, end)
+    return owner[form[kept]], start[kept], _is_result(texts.data, found, word, since, start)[kept]
+
+
+def _alike(texts: Buffer, found: Words, index: Index, forms: Buffer, owner: Places) -> tuple[Places, Places, Places]:
+    """Where forms stand in their texts, byte for byte: the form, the number of its first word, its first byte."""
+    inner, edges = words(forms), borders(texts, found)
+    some = np.flatnonzero(np.diff(borders(forms, inner)))
+    first = borders(forms, inner)[some]
+    low, high = (np.searchsorted(index.codes, index.code(inner.key[first], edges[owner[some] + n])) for n in (0, 1))
+    count = high - low
+    form = np.repeat(some, count)
+    word = index.places[np.arange(len(form)) + np.repeat(low - np.cumsum(count) + count, count)]
+    start = found.start[word] - np.repeat(inner.start[first] - forms.starts[some], count)
+    size = (forms.ends - forms.starts)[form]
+    kept = np.flatnonzero((start >= texts.starts[owner[form]]) & (start + size <= texts.ends[owner[form]]))
+    ours, theirs = texts.windows(texts.lower), forms.windows(forms.lower)
+    for read in range(0, int(size.max(initial=0)), 8):
+        rest = _BYTES[np.clip(size[kept] - read, 0, 8)]
+        here, there = start[kept] + read, forms.starts[form[kept]] + read
+        differ = ours[np.minimum(here, len(ours) - 1)] ^ theirs[np.minimum(there, len(theirs) - 1)]
+        kept = kept[differ & rest == 0]
+    return form[kept], word[kept], start[kept]
+
+
+def _any(data: Bytes, places: Places, patterns: Sequence[_Pattern]) -> Flags:
+    """Whether the bytes around each place are of one of the patterns."""
+    found = np.zeros(len(places), np.bool_)
+    for offset, sets in patterns:
+        some = np.flatnonzero(sets[0][data[places + offset]])
+        for n, members in enumerate(sets[1:], offset + 1):
+            some = some[members[data[places[some] + n]]]
+        found[some] = True
+    return found
+
+
+def _after_zeros(data: Bytes, end: Places, decimal: Flags) -> Places:
+    """Where a number ends with the zeros that follow its decimals; a whole one may have zeros for decimals."""
+    point = ~decimal & (data[end] == ord(".")) & (data[end + 1] == ord("0"))
+    after = end + point
+    for _ in range(ZEROS):
+        after = after + ((decimal | point) & _ZERO[data[after]])
+    return np.where(point & _DIGITS[data[after]], end, after)
+
+
+def _negative(data: Bytes, start: Places) -> Flags:
+    """Whether a minus sign stands before each number that is no operator, which follows what a term may end with."""
+    at = start - 1
+    at = at - (data[at] == ord("$"))
+    at = at - (data[at] == ord("\\"))
+    wide = (data[at] == 0x92) & (data[at - 1] == 0x88) & (data[at - 2] == 0xE2)
+    term = _TERM[data[at - 1 - 2 * wide]]
+    result: Flags = ((data[at] == ord("-")) | wide) & ~term
+    return result
+
+
+def _inside(found: Words, place: Places) -> Flags:
+    """Whether each place lies within a word."""
+    before = np.searchsorted(found.start, place) - 1
+    result: Flags = (before >= 0) & (np.append(found.end, 0)[before] > place)
+    return result
+
+
+def _is_label(data: Bytes, found: Words, word: Places, since: Places, end: Places) -> Flags:
+    """Whether each number counts a list's items, at the start of a step, or steps or cases."""
+    item = (since == 0) & _CLOSES[data[end]] & _BLANK[data[end + 1]]
+    label = (since > 0) & np.isin(found.key[word - 1], _LABELS) & (data[found.end[word - 1]] == ord(" "))
+    result: Flags = item | label
+    return result
+
+
+def _is_result(data: Bytes, found: Words, word: Places, since: Places, start: Places) -> Flags:
+    """Whether each answer is announced as one; ``since`` says how many words of its step stand before it."""
+    at = start - 1
+    for _ in range(6):
+        at = at - _SKIPPED[data[at]]
+    equal = (data[at] == 0x88) & (data[at - 1] == 0x89) & (data[at - 2] == 0xE2)
+    said = [(since >= back) & np.isin(found.key[np.maximum(word - back, 0)], _ANNOUNCING) for back in (1, 2, 3)]
+    result: Flags = equal | _EQUAL[data[at]] | np.logical_or.reduce(said)
+    return result
