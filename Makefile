@@ -22,7 +22,7 @@ check: .venv/ready         ## lint, format, types
 	$(BIN)/mypy
 
 bench: .venv/ready         ## ratios of speed, measured in one run
-	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python -m benchmarks.bench
 
 docs: .venv/ready          ## write the generated part of the documentation
 	$(BIN)/python docs/generate.py

@@ -1,100 +1,67 @@
 """Ratios of speed, each measured in one run on one machine, against a plain way of doing the same.
 
-    make bench          # python benchmarks/bench.py
+    make bench                                  # python -m benchmarks.bench
+    python -m benchmarks.bench --only style     # one part
 
 Every pair does the same work and its results are compared, so that no speed is bought with another answer. Repeats
-of the two sides alternate and the median counts, because other programs may share the machine. One thread each.
+of the two sides alternate and the median counts, because other programs may share the machine. One thread each, but
+for profiling, which uses all cores.
 """
 
+import argparse
 import os
 import platform
-import re
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
 from typing import Any
+
+from benchmarks import bench_style
+from benchmarks.timing import alternate, line, same, timed
 
 from understudy.executors.local import ENVIRONMENT
 from understudy.registry import Piece, build
 from understudy.types import Problem, Recipe, Sampling, Trace
 
 ROOT = Path(__file__).parents[1]
-REAL = ROOT.parent / "shared" / "data" / "traces" / "mip"
-FILES = {"gpt4o": "gpt-4o (question)", "Qwen32": None, "QwQ": None, "deepseekR1": "deepseek-reasoner (question)"}
 STEPS = 40
 PROMPTS, ALONE = 256, 16
 
 
 def main() -> None:
-    """Print the machine and every ratio."""
+    """Print the machine and every ratio, or those of one part."""
+    options = argparse.ArgumentParser(description="Ratios of speed.")
+    options.add_argument("--only", choices=("style", "training", "generation", "resume", "memory"))
+    options.add_argument("--large", action="store_true", help="profile more than 3 GB too, for the memory it takes")
+    chosen = options.parse_args()
+    if chosen.only == "memory":
+        return bench_style.stream()
+    print(machine())
+    if chosen.only in (None, "style"):
+        bench_style.style(chosen.large)
+    if chosen.only in (None, "training", "generation"):
+        students(chosen.only)
+    if chosen.only in (None, "resume"):
+        resume()
+    return None
+
+
+def students(only: str | None) -> None:
+    """The parts that need a student."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    print(machine())
     with TemporaryDirectory() as folder:
         student = make_student(Path(folder))
-        style()
-        training(student, Path(folder))
-        generation(student)
-    resume()
-
-
-def style() -> None:
-    """Profiling whole columns against a loop over texts with the same phrases."""
-    from understudy import profile, tables
-
-    traces, what = some_traces()
-    frame = tables.to_frame(Trace, traces)
-    texts = frame.select(profile.text()).to_series().drop_nulls().to_list()
-    megabytes = sum(len(text.encode()) for text in texts) / 1e6
-    ours, plain, counted, looped = alternate(
-        lambda: profile.style(frame).drop_nulls("source"), partial(plain_style, texts)
-    )
-    same(counted.select(looped.columns).equals(looped), "the counts differ")
-    line(f"style, {len(texts):,} {what}, {megabytes:.1f} MB", megabytes / ours, "MB/s", megabytes / plain, "re loop")
-
-
-def plain_style(texts: Sequence[str]) -> Any:
-    """The words, steps and pivots of each text, counted by ``re``."""
-    import polars as pl
-
-    from understudy.profile import WORD
-    from understudy.style import pivots
-    from understudy.style.segment import STEP
-
-    patterns = {"words": re.compile(WORD), "steps": re.compile(STEP.replace(r"\z", r"\Z"))}
-    for name, words in pivots.lexicon().items():
-        patterns["backtracks" if name == pivots.BACKTRACK else name] = phrases(words)
-    rows = [{name: len(pattern.findall(text)) for name, pattern in patterns.items()} for text in texts]
-    return pl.DataFrame(rows, schema=dict.fromkeys(patterns, pl.Int64()))
-
-
-def phrases(words: Sequence[str]) -> re.Pattern[str]:
-    """The rule that ``lexicon.toml`` states, once more: the longest first, spaces wide, either apostrophe."""
-    options = [
-        re.escape(phrase).replace(r"\ ", r"(?:,?[ \t\r\n]+|-)") for phrase in sorted(words, key=len, reverse=True)
-    ]
-    return re.compile(rf"\b(?:{'|'.join(options)})\b".replace("'", "['’]"), re.ASCII | re.IGNORECASE)
-
-
-def some_traces() -> tuple[list[Trace], str]:
-    """Real traces of four models where they are at hand, else traces of the scripted teacher."""
-    if not REAL.is_dir():
-        problems = reach().problems("train", 5000, 0)
-        return list(build("models", Piece("template", {}), task=reach()).generate(problems, Sampling())), "made traces"
-    task = build("tasks", Piece("gsm8k", {"test": "questions_gsm8k.jsonl.gz"}), root=REAL)
-    problems = task.problems("test", None, 0)
-    traces: list[Trace] = []
-    for name, field in FILES.items():
-        piece = Piece("file", {"path": f"gsm8k_wellposed_{name}.jsonl.gz", "response": field})
-        traces += build("models", piece, root=REAL).generate(problems, Sampling())
-    return traces, "real traces"
+        if only != "generation":
+            training(student, Path(folder))
+        if only != "training":
+            generation(student)
 
 
 def training(student: Path, folder: Path) -> None:
@@ -220,35 +187,6 @@ def reach() -> Any:
     return build("tasks", Piece("reach", {}))
 
 
-def alternate(ours: Callable[[], Any], plain: Callable[[], Any], repeats: int = 3) -> tuple[float, float, Any, Any]:
-    """Median seconds of both sides, which take turns, and what each returned last. The first turn is not counted."""
-    taken: tuple[list[float], list[float]] = ([], [])
-    for _ in range(repeats + 1):
-        one, first = timed(ours)
-        other, second = timed(plain)
-        taken[0].append(one)
-        taken[1].append(other)
-    return statistics.median(taken[0][1:]), statistics.median(taken[1][1:]), first, second
-
-
-def timed(function: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds that a call took, and what it returned."""
-    started = perf_counter()
-    result = function()
-    return perf_counter() - started, result
-
-
-def line(what: str, ours: float, unit: str, plain: float, against: str) -> None:
-    """One result."""
-    print(f"{what}: {ours:,.4g} {unit}; {against} {plain:,.4g} {unit}: ×{ours / plain:.2f}", flush=True)
-
-
-def same(holds: bool, otherwise: str) -> None:
-    """Stop where the two sides do not agree: their speeds cannot be compared."""
-    if not holds:
-        raise SystemExit(f"no ratio: {otherwise}")
-
-
 def machine() -> str:
     """CPU, cores and versions."""
     from understudy.rundir import provenance
@@ -262,5 +200,7 @@ def machine() -> str:
 if __name__ == "__main__":
     if any(os.environ.get(name) != value for name, value in ENVIRONMENT.items()):
         # Threads and the allocator are set before a process starts, as for the workers of a study.
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ENVIRONMENT})  # noqa: S606
+        os.execve(
+            sys.executable, [sys.executable, "-m", "benchmarks.bench", *sys.argv[1:]], {**os.environ, **ENVIRONMENT}
+        )  # noqa: S606
     main()

@@ -15,7 +15,8 @@ from fractions import Fraction
 from understudy.style.coherence import STOP_WORDS
 from understudy.style.gold import gold
 
-LETTER = r"[^\x00-/:-@\[-`{-\xbf×÷\u2000-\u2bff\u3000-\u303f]"
+WIDE = r"\u0964\u0965\u2000-\u2bff\u3000-\u303f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
+LETTER = rf"[^\x00-/:-@\[-`{{-\xbf×÷{WIDE}]"
 WORD = re.compile(f"{LETTER}+")
 LOWER = {letter: letter + 32 for letter in range(ord("A"), ord("Z") + 1)}
 STOPS = frozenset(STOP_WORDS.split())

@@ -6,27 +6,26 @@ What a command, an entry, a table or a study file takes is said once, in the cod
 what the code says now, so that they cannot drift.
 """
 
-import ast
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from importlib import import_module
-from itertools import pairwise
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-import polars as pl
+import measures
 import typer.main
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from wording import columns, first, of, prose, said_of, table
 
 import understudy
 from understudy import config, registry, tables
 from understudy.cli import app
 from understudy.registry import SHELVES, Piece
-from understudy.types import Recipe, Trace
+from understudy.types import Recipe
 
 REFERENCE = Path(__file__).parent / "reference"
 WIDTH = 88
@@ -36,7 +35,8 @@ NEEDED = "*needed*"
 
 def pages() -> dict[str, str]:
     """Every generated page by file name."""
-    made = {"commands": commands, "shelves": shelves, "tables": all_tables, "studies": studies, "api": api}
+    made = {"commands": commands, "shelves": shelves, "tables": all_tables, "measures": measures.page}
+    made |= {"studies": studies, "api": api}
     return {f"{name}.md": NOTE + "\n".join(page()).rstrip() + "\n" for name, page in made.items()}
 
 
@@ -65,38 +65,43 @@ def shelves() -> Iterator[str]:
     yield "# Shelves\n"
     yield "What a study file can name. A field that the study fills in (its task, its data folder) is not listed.\n"
     for shelf in SHELVES:
-        yield f"## {shelf}\n\n{_prose(import_module(f'understudy.{shelf}').__doc__)}\n"
+        yield f"## {shelf}\n\n{prose(import_module(f'understudy.{shelf}').__doc__)}\n"
         for name in registry.modules(shelf):
-            yield f"### {name}\n\n{_prose(registry.describe(shelf, name))}\n"
-            yield f"{_prose(registry.load(shelf, name).__doc__)}\n"
+            yield f"### {name}\n\n{prose(registry.describe(shelf, name))}\n"
+            yield f"{prose(registry.load(shelf, name).__doc__)}\n"
             yield from _declared(registry.load(shelf, name))
-            yield from _table(["parameter", "type", "default"], _parameters(registry.load(shelf, name)))
+            yield from table(["parameter", "type", "default"], _parameters(registry.load(shelf, name)))
 
 
 def all_tables() -> Iterator[str]:
-    """The columns of every table of a run directory."""
-    from understudy import profile
+    """The columns of every table of a run directory, and of those that ``profile`` makes."""
+    from understudy import contrast, profile
     from understudy.compare.outcomes import OUTCOMES
     from understudy.report.contents import TRAINING
-    from understudy.vary import CHECKS
+    from understudy.vary import CHECKS, MOVED
 
     yield "# Tables\n"
     yield f"Parquet, schema version {tables.VERSION} (`understudy.schema` in a file's metadata). Missing is null.\n"
-    yield f"{_prose(tables.__doc__)}\n"
+    yield f"{prose(tables.__doc__)}\n"
     for kind, schema in tables.SCHEMAS.items():
-        yield from _columns(kind.__name__, kind.__doc__, schema)
-    empty = pl.DataFrame(schema=tables.SCHEMAS[Trace])
-    yield from _columns("Outcome", _said_of("compare.outcomes", "OUTCOMES"), OUTCOMES)
-    yield from _columns("Style", _of(profile.style), profile.style(empty).schema)
-    yield from _columns("Style, summarised", _of(profile.summarise), profile.summarise(profile.style(empty)).schema)
-    yield from _columns("Check", _of(import_module("understudy.vary").check), CHECKS)
-    yield from _columns("Training", _of(import_module("understudy.stages").gather_training), TRAINING)
+        yield from columns(kind.__name__, kind.__doc__, schema)
+    yield from columns("Outcome", said_of("compare.outcomes", "OUTCOMES"), OUTCOMES)
+    yield from columns("Measures", said_of("profile", "MEASURES"), profile.MEASURES)
+    yield "[What each is](measures.md). `understudy profile --parquet` adds `corpus`, the name of a trace's corpus.\n"
+    summary = profile.summarise(profile.MEASURES.to_frame()).schema
+    yield from columns("Measures, summarised", of(profile.summarise), summary)
+    yield from columns("Check", of(import_module("understudy.vary").check), CHECKS)
+    yield from columns("Moved", said_of("vary", "MOVED"), MOVED)
+    yield from columns("Training", of(import_module("understudy.stages").gather_training), TRAINING)
+    yield "The tables of a comparison of two corpora (`understudy.contrast`), which are in no run directory:\n"
+    for heading, name in {"Contrast": "ROWS", "Carriers": "CARRIERS", "Changes": "CHANGES"}.items():
+        yield from columns(heading, said_of("contrast", name), getattr(contrast, name))
 
 
 def studies() -> Iterator[str]:
     """The keys of a study file."""
     yield "# Study files\n"
-    yield f"{_prose(config.__doc__)}\n"
+    yield f"{prose(config.__doc__)}\n"
     yield "An *entry* is a name, or `{name: {parameter: value}}`; see [the shelves](shelves.md).\n"
     parts: dict[str, type[BaseModel]] = {
         "the top": config.Study,
@@ -105,21 +110,21 @@ def studies() -> Iterator[str]:
     }
     parts |= {"arms: NAME": config.Arm, "compare": config.Compare}
     for heading, part in parts.items():
-        yield f"## {heading}\n\n{_prose(part.__doc__)}\n"
-        yield from _table(["key", "type", "default"], _keys(part))
-    yield f"## train\n\n{_prose(Recipe.__doc__)}\n"
-    yield from _table(["key", "type", "default"], _parameters(Recipe))
+        yield f"## {heading}\n\n{prose(part.__doc__)}\n"
+        yield from table(["key", "type", "default"], _keys(part))
+    yield f"## train\n\n{prose(Recipe.__doc__)}\n"
+    yield from table(["key", "type", "default"], _parameters(Recipe))
 
 
 def api() -> Iterator[str]:
     """The public names of the package."""
     yield "# Python API\n"
-    yield f"{_prose(understudy.__doc__)}\n"
+    yield f"{prose(understudy.__doc__)}\n"
     for name in understudy.__all__[1:]:
         home = import_module(f"understudy.{understudy._HOMES[name]}")
         value = getattr(home, name)
         yield f"## {name}\n\n`from {home.__name__} import {name}`\n"
-        yield f"```python\n{_signature(name, value)}\n```\n\n{_prose(_first(value.__doc__))}\n"
+        yield f"```python\n{_signature(name, value)}\n```\n\n{prose(first(value.__doc__))}\n"
 
 
 def _declared(cls: type[Any]) -> Iterator[str]:
@@ -216,51 +221,6 @@ def _literal(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return str(value).lower().replace("none", "null")
     return "empty" if value == "" else f"`{value}`"
-
-
-def _columns(heading: str, text: str | None, schema: Mapping[str, Any]) -> Iterator[str]:
-    yield f"## {heading}\n\n{_prose(text)}\n"
-    yield from _table(["column", "type"], [[f"`{name}`", f"`{kind}`"] for name, kind in schema.items()])
-
-
-def _of(function: Any) -> str | None:
-    text: str | None = function.__doc__
-    return text
-
-
-def _said_of(module: str, name: str) -> str:
-    """The text below a constant, which Python does not keep."""
-    source = inspect.getsource(import_module(f"understudy.{module}"))
-    body = ast.parse(source).body
-    for node, after in pairwise(body):
-        named = isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == name
-        if named and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            return str(after.value.value)
-    raise LookupError(f"nothing is said of {module}.{name}")
-
-
-def _prose(text: str | None) -> str:
-    """A docstring as Markdown: literals in single backticks, indented examples fenced, no HTML."""
-    return "\n\n".join(map(_paragraph, inspect.cleandoc(text or "").split("\n\n")))
-
-
-def _paragraph(text: str) -> str:
-    if text.startswith("    "):
-        return f"```text\n{inspect.cleandoc(text)}\n```"
-    parts = re.split(r"(``.+?``)", text)
-    return "".join(part[1:-1] if part.startswith("``") else part.replace("<", "&lt;") for part in parts)
-
-
-def _first(text: str | None) -> str:
-    """The first paragraph, and what it announces with a colon."""
-    paragraphs = inspect.cleandoc(text or "").split("\n\n")
-    return "\n\n".join(paragraphs[: 2 if paragraphs[0].endswith(":") else 1])
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    if lines:
-        yield "\n".join([f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *lines, ""])
 
 
 if __name__ == "__main__":

@@ -1,18 +1,21 @@
 """The documentation says what the code does: generated pages, examples that run, links that lead somewhere."""
 
-import importlib.util
 import os
 import re
 import shlex
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
+import polars as pl
 import pytest
 
 import understudy
 from conftest import ROOT, Understudy
+from understudy.contrast import derive
+from understudy.profile import MEASURES
+from understudy.style import measures as counted
 
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -22,20 +25,49 @@ BLOCK = re.compile(
 LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 
 
-def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+sys.path.append(str(ROOT / "docs"))
+BY_HAND = {"episodes.md"}
+"""Pages of the reference that are not generated: the guideline of the labels is the source itself."""
+
+
+def generated() -> dict[str, str]:
+    return dict(import_module("generate").pages())
 
 
 def test_the_reference_is_what_the_code_says() -> None:
     folder = ROOT / "docs" / "reference"
-    made = generator().pages()
-    assert {path.name for path in folder.glob("*.md")} == set(made)
+    made = generated()
+    assert {path.name for path in folder.glob("*.md")} == set(made) | BY_HAND
     drifted = [name for name, text in made.items() if (folder / name).read_text(encoding="utf-8") != text]
     assert not drifted, f"docs/reference is behind the code ({', '.join(drifted)}): run `make docs`"
+
+
+def test_every_measure_is_defined() -> None:
+    page, found = generated()["measures.md"], import_module("measures")
+    sections = {part.partition("\n")[0]: part for part in re.split(r"^## ", page, flags=re.M)}
+    assert list(found.defined()) == [name for name in MEASURES if name not in found.KEYS]
+    for name, family in found.defined().items():
+        assert re.search(rf"`({name}|{name.partition('_')[0]}_\*)`(, `\w+`)*: \w", sections[family]), name
+
+
+@pytest.mark.parametrize("column", ["mtld", "width", "stage_framing"])
+def test_a_measure_without_a_definition_is_found(column: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for family in import_module("measures").FAMILIES:
+        function = getattr(counted, family)
+        text = function.__doc__.replace(f"``{column}``", "it").replace("``stage_*``", "they")
+        monkeypatch.setattr(function, "__doc__", text)
+    with pytest.raises(LookupError, match=column):
+        import_module("measures").defined()
+
+
+def test_formulas_of_derived_columns_are_those_of_the_code() -> None:
+    values = {name: [7 * place + 11] for place, name in enumerate(MEASURES)}
+    row = pl.DataFrame(values).select(pl.all().cast(pl.Float64))
+    derived = derive(row)
+    formulas = import_module("measures").derived()
+    assert set(derived.columns) == set(MEASURES) | set(formulas)
+    for name, formula in formulas.items():
+        assert derived[name].to_list() == pytest.approx([eval(formula, row.row(0, named=True))]), name
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda path: path.stem)

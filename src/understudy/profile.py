@@ -2,19 +2,17 @@
 
     import polars as pl
     from understudy import profile
-    measures = profile.measure(pl.read_parquet("runs/quickstart/traces/ST.parquet"))
+    measures = profile.measure(pl.read_parquet("runs/quickstart/traces/train/ST.parquet"))
     profile.summarise(measures)
 
 What is profiled is a trace's reasoning, or its response where no reasoning is visible; ``source`` says which.
 Traces with an error or without any text are not profiled: their measures are null, and summaries say how many
-there are. Texts are read in batches of a few megabytes, on all cores; no row is looped over in Python.
+there are. Texts are read in batches of a megabyte or two; no row is looped over in Python.
 """
 
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from understudy.errors import InputError
+from understudy.executors.local import spread
 from understudy.style import measures
 from understudy.style.episodes import EPISODES
 from understudy.style.pivots import TYPES
@@ -68,7 +67,7 @@ def steps(traces: pl.DataFrame) -> pl.DataFrame:
     ``pivot`` is the type of the first pivot in the step, or null.
     """
     chosen = traces.select("trace_id", text=text()).drop_nulls("text")
-    tables = list(_batched([chosen], _steps))
+    tables = [_steps(batch) for batch in _batches(chosen)]
     return pl.concat(tables) if tables else SCHEMAS[Step].to_frame()
 
 
@@ -87,13 +86,18 @@ def stream(
     problems: pl.DataFrame | None = None,
     core: bool = False,
     tokenizer: Path | None = None,
+    workers: int = 1,
 ) -> Iterator[pl.DataFrame]:
     """As ``measure``, for traces that come frame by frame, with tokens counted by a ``tokenizer.json``.
 
+    More than one of ``workers`` are processes of their own; a script that asks for them needs the usual guard,
+    ``if __name__ == "__main__"``. Memory does not grow with the number of traces.
+
     Raises ``InputError`` if that file is no tokenizer.
     """
-    rows = _with_questions(frames, problems)
-    return _batched(rows, partial(_measure, core=core, tokenizer=_tokenizer(tokenizer) if tokenizer else None))
+    batches = chain.from_iterable(map(_batches, _with_questions(frames, problems)))
+    work = partial(_measure, core=core, tokenizer=_tokenizer(tokenizer) if tokenizer else None)
+    return spread(work, batches, workers)
 
 
 def style(traces: pl.DataFrame) -> pl.DataFrame:
@@ -133,20 +137,6 @@ def _of_source(reasoning: pl.Expr, response: pl.Expr) -> pl.Expr:
         .then(response)
         .alias("source")
     )
-
-
-def _batched(frames: Iterable[pl.DataFrame], work: Callable[[pl.DataFrame], pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Each frame's batches of text, worked on by all cores, in order; few are in memory at a time."""
-    workers = os.process_cpu_count() if hasattr(os, "process_cpu_count") else len(os.sched_getaffinity(0))
-    pending: deque[Future[pl.DataFrame]] = deque()
-    with ThreadPoolExecutor(workers or 1) as pool:
-        for frame in frames:
-            for batch in _batches(frame):
-                pending.append(pool.submit(work, batch))
-                if len(pending) > 2 * (workers or 1):
-                    yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
 
 
 def _batches(frame: pl.DataFrame) -> list[pl.DataFrame]:

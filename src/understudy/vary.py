@@ -98,15 +98,17 @@ def check(
 def moved(arm: str, name: str, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     """What the style of changed traces gained and lost: a row a measure, of pairs of a trace and what became of it.
 
-    ``before`` and ``after`` are tables of traces. The columns are those of ``MOVED``.
+    ``before`` and ``after`` are tables of traces. The columns are those of ``MOVED``. Like is compared with like: a
+    trace that lost its reasoning is no pair with what it was.
     """
     from understudy.contrast import changes
     from understudy.profile import measure
 
     changed = after.filter(pl.col("error").is_null() & pl.col("parent_id").is_in(before["trace_id"].implode()))
     was = before.filter(pl.col("trace_id").is_in(changed["parent_id"].implode()))
-    now = measure(changed, core=True).with_columns(changed["parent_id"])
-    found = changes(measure(was, core=True), now)
+    old, now = measure(was, core=True), measure(changed, core=True).with_columns(changed["parent_id"])
+    alike = old.select("source", parent_id="trace_id")
+    found = changes(old, now.join(alike, ["parent_id", "source"], "semi"))
     return (
         found.select(pl.lit(arm).alias("arm"), pl.lit(name).alias("variant"), pl.all())
         .select(MOVED.names())

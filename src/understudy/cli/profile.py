@@ -18,6 +18,7 @@ def profile(
     json: Annotated[Path | None, typer.Option(help="Write summaries and comparison as JSON; '-' prints it.")] = None,
     parquet: Annotated[Path | None, typer.Option(help="Write the measures, one row a trace.")] = None,
     map_: Annotated[list[str] | None, typer.Option("--map", help="ROLE=FIELD, as for import.")] = None,
+    keep_readable: Annotated[bool, typer.Option("--keep-readable", help="Take what a damaged file still has.")] = False,
     tokenizer: Annotated[Path | None, typer.Option(help="Count tokens by this tokenizer.json.")] = None,
     core: Annotated[bool, typer.Option("--core", help="Leave out coherence, diversity and efficiency.")] = False,
 ) -> None:
@@ -31,7 +32,7 @@ def profile(
     called = profiling.names(files, against, names)
     found: dict[str, Corpus] = {}
     for name, group in zip(called, [files, *([against] if against else [])], strict=True):
-        found |= profiling.read(group, name, profiling.mapping(map_), by, core, tokenizer)
+        found |= profiling.read(group, name, profiling.mapping(map_), by, core, tokenizer, keep_readable)
     contrast = profiling.compare(found)
     if json and str(json) == "-":
         print(profiling.as_json(found, contrast))

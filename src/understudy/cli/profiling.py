@@ -1,6 +1,7 @@
 """What ``understudy profile`` reads, prints and writes."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -34,7 +35,13 @@ def mapping(pairs: list[str] | None) -> dict[str, str]:
 
 
 def read(
-    files: Sequence[Path], name: str, fields: Mapping[str, str], by: str | None, core: bool, tokenizer: Path | None
+    files: Sequence[Path],
+    name: str,
+    fields: Mapping[str, str],
+    by: str | None,
+    core: bool,
+    tokenizer: Path | None,
+    keep_readable: bool,
 ) -> "dict[str, Corpus]":
     """The corpora of these files. What an import would say of the rows goes to stderr where some are not used."""
     from understudy import exchange
@@ -45,10 +52,12 @@ def read(
 
     if by is not None and by not in BY:
         raise InputError(f"traces cannot be parted by '{by}'", did_you_mean(by, BY))
-    reading = exchange.traces(files, mapping=fields)
-    found = corpora(watched(reading), name, by, core, tokenizer)
+    reading = exchange.traces(files, mapping=fields, keep_readable=keep_readable)
+    found = corpora(watched(reading), name, by, core, tokenizer, _cores())
     for count in reading.counts:
         lost = {"duplicates": count.duplicates, "dropped": count.dropped.total(), "stored errors": count.errors}
+        if count.damage:
+            messages().print(f"{count.file} {count.damage}: what stands before that was read")
         left_out = ", ".join(f"{number:,} {what}" for what, number in lost.items() if number)
         if left_out:
             messages().print(f"{count.file}: {count.rows:,} rows, of them {left_out}")
@@ -173,6 +182,11 @@ def _bounds(figure: "Figure") -> tuple[float, float] | None:
 def _interval(figure: "Figure") -> str:
     bounds = _bounds(figure)
     return _number(figure.value) + (f" [{_number(bounds[0])}, {_number(bounds[1])}]" if bounds else "")
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _stem(file: Path) -> str:

@@ -5,7 +5,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from understudy.rundir import Stage
 
@@ -118,7 +118,9 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: S
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number in right else "left", overflow="fold")
+        figures = max((len(row[number]) for row in rows), default=0) if number in right else None
+        justify: Literal["right", "left"] = "left" if figures is None else "right"
+        table.add_column(heading, justify=justify, overflow="fold", min_width=figures)
     for row in rows:
         table.add_row(*(Text(visible(cell)) for cell in row))
     wide = None if sys.stdout.isatty() else 160

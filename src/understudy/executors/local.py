@@ -10,14 +10,19 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from itertools import chain, islice
 from multiprocessing.queues import SimpleQueue
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from understudy.errors import RunError
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -35,6 +40,8 @@ ENVIRONMENT = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
 }
 
+INLINE = 12
+"""Items that ``spread`` works on by itself before it starts other processes."""
 Told = tuple[str, int, int]
 _told: "SimpleQueue[Told] | None" = None
 
@@ -89,11 +96,40 @@ class Local:
             yield self._told.get()
 
 
+def spread(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+    """``function`` of every item, in order, by ``workers`` processes; few items are held at a time.
+
+    The first items are worked on in this process, so that a small job does not wait for others to start. Raises what
+    the function raises, and ``RunError`` if a worker dies.
+    """
+    rest = iter(items)
+    for item in islice(rest, INLINE if workers > 1 else None):
+        yield function(item)
+    first = next(rest, None)
+    if first is None:
+        return
+    context = multiprocessing.get_context("spawn")
+    os.environ.update({key: os.environ.get(key, value) for key, value in ENVIRONMENT.items()})
+    pool = ProcessPoolExecutor(workers, context, _begin)
+    pending: deque[Future[R]] = deque()
+    try:
+        for item in chain([first], rest):
+            pending.append(pool.submit(function, item))
+            if len(pending) > 2 * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    except BrokenProcessPool:
+        raise _died() from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
 def _died() -> RunError:
     return RunError("a worker process died; it may have run out of memory", "run the same command to go on")
 
 
-def _begin(told: "SimpleQueue[Told]") -> None:
+def _begin(told: "SimpleQueue[Told] | None" = None) -> None:
     global _told
     _told = told
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides

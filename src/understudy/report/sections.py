@@ -6,6 +6,8 @@ A row is a list of finished cells, so that the page and the Markdown say the sam
 """
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 
@@ -149,27 +151,33 @@ def checks(contents: Contents) -> Table:
 
 def moved(contents: Contents) -> Table:
     """What each variant moved: the measures whose interval leaves zero out, the largest relative changes first."""
-    shown = contents.moved.filter((pl.col("lower") > 0) | (pl.col("upper") < 0))
+    shown = contents.moved.filter(
+        (pl.col("difference") != 0) & ~((pl.col("lower") <= 0) & (pl.col("upper") >= 0)).fill_null(False)
+    )
     size = pl.coalesce(pl.col("relative").abs(), pl.lit(float("inf")))
     most = shown.with_columns(size=size).sort("size", descending=True).group_by("arm", "variant", maintain_order=True)
-    rows = [
-        [
-            *(row["arm"], row["variant"], row["measure"].replace("_", " ")),
-            *(cells.decimal(row[name], 2) for name in ("before", "after")),
-            "{} [{}, {}]".format(*(cells.decimal(row[name], 2) for name in ("difference", "lower", "upper"))),
-            *(cells.percent(row["relative"]), cells.decimal(row["n"], 0)),
-        ]
-        for row in most.head(MOST_MOVED).sort("arm", "size", descending=[False, True]).iter_rows(named=True)
-    ]
+    rows = [_move(row) for row in most.head(MOST_MOVED).sort("arm", "size", descending=[False, True]).to_dicts()]
     still = contents.moved.group_by("arm", "variant", maintain_order=True).agg(n=pl.col("n").max())
     found = {(row[0], row[1]) for row in rows}
     rows += [
-        [row["arm"], row["variant"], "nothing", DASH, DASH, DASH, DASH, cells.decimal(row["n"], 0)]
-        for row in still.iter_rows(named=True)
+        [row["arm"], row["variant"], "nothing" if row["n"] else "no pair to compare", *[DASH] * 4, str(row["n"])]
+        for row in still.to_dicts()
         if (row["arm"], row["variant"]) not in found
     ]
     head = ["Arm", "Variant", "Moved", "Before", "After", "Difference", "Relative, %", "Pairs"]
     return Table(head, "lllrrrrr", rows)
+
+
+def _move(row: Mapping[str, Any]) -> list[str]:
+    """One measure that moved; an interval is there if the pairs did not all move by the same."""
+    bounds = [cells.decimal(row[name], 2) for name in ("lower", "upper")]
+    interval = "" if row["lower"] is None else f" [{bounds[0]}, {bounds[1]}]"
+    return [
+        *(row["arm"], row["variant"], f"{row['measure'].replace('_', ' ')}, {row['kind']}"),
+        *(cells.decimal(row[name], 2) for name in ("before", "after")),
+        cells.decimal(row["difference"], 2) + interval,
+        *(cells.percent(row["relative"]), cells.decimal(row["n"], 0)),
+    ]
 
 
 def _accuracy(contents: Contents, arm: str, sampling: str) -> list[str]:

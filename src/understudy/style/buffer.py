@@ -50,7 +50,7 @@ class Buffer:
     @cached_property
     def newlines(self) -> Places:
         """Where lines end."""
-        return np.flatnonzero(self.data == 10)
+        return self.signs("\n")
 
     def text_of(self, places: Places) -> Places:
         """The number of the text that each place lies in."""
@@ -61,14 +61,29 @@ class Buffer:
         """What each byte is: a sum of the constants below."""
         return np.frombuffer(self.data.tobytes().translate(_KINDS), np.uint8)
 
+    def where(self, kind: int) -> Places:
+        """The places of all bytes of a kind, or of several."""
+        if kind & ~_RARE_KINDS:
+            return np.flatnonzero((self.kinds & kind) != 0)
+        return self._rare[(self.kinds[self._rare] & kind) != 0]
+
+    def signs(self, sign: str) -> Places:
+        """The places of a sign, one of those that are ``RARE``."""
+        return self._rare[self.data[self._rare] == ord(sign)]
+
+    @cached_property
+    def _rare(self) -> Places:
+        """The places of all bytes that are ``RARE``, found in one go over the data."""
+        return np.flatnonzero(self.kinds >= RARE)
+
     def count(self, kind: int, start: Places, end: Places) -> Places:
         """How many bytes of a kind lie in each span."""
-        places = np.flatnonzero(self.kinds & kind)
+        places = self.where(kind)
         return np.searchsorted(places, end) - np.searchsorted(places, start)
 
     @cached_property
     def _continuations(self) -> Places:
-        return np.flatnonzero(self.kinds & CONTINUES)
+        return self.where(CONTINUES)
 
     def character(self, places: Places) -> Places:
         """The place of each byte in its text, counted in characters. A text's end counts as in it."""
@@ -86,16 +101,19 @@ def table(members: bytes) -> Flags:
     return np.isin(np.arange(256), list(members))
 
 
-SPACE, LETTER, CLOSING, LEAD, CONTINUES, EQUALS, OPERATOR = 1, 2, 4, 8, 16, 32, 64
+SPACE, LETTER, CLOSING, LEAD, CONTINUES, EQUALS, OPERATOR, RARE = 1, 2, 4, 8, 16, 32, 64, 128
 """Kinds of bytes: white space; letters and digits, with all that is not ASCII; what a sentence may end with; the
-first byte of signs that are not ASCII; all bytes of a character but its first; the equals sign; plus, times, over."""
+first byte of signs that are not ASCII; all bytes of a character but its first; the equals sign; plus, times, over;
+all that is sought for by its place."""
+_RARE_KINDS = LEAD | CONTINUES | EQUALS | OPERATOR
 _MEMBERS = {
     SPACE: b" \t\r\n",
     LETTER: b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" + bytes(range(0x80, 0xFF)),
     CLOSING: b"\"')]*_.!?" + bytes(range(0x80, 0xC0)),
-    LEAD: b"\xc2\xc3\xe2\xe3",
+    LEAD: b"\xc2\xc3\xe0\xe2\xe3\xef",
     CONTINUES: bytes(range(0x80, 0xC0)),
     EQUALS: b"=",
     OPERATOR: b"+*/",
+    RARE: b"\n`$\\=+*/" + bytes(range(0x80, 0xFF)),
 }
 _KINDS = bytes(sum(kind for kind, members in _MEMBERS.items() if byte in members) for byte in range(256))

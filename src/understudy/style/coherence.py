@@ -133,7 +133,7 @@ class _Sets:
             apart = self.member[more:] - self.member[:-more]
             for distance in DISTANCES:
                 if distance >= more:
-                    found[distance].append(self.member[:-more][apart == distance] & _STEP)
+                    found[distance].append(self.member[np.flatnonzero(apart == distance)] & _STEP)
         return {distance: np.concatenate(parts) for distance, parts in found.items()}
 
     def any_two(self) -> Reals:

@@ -90,11 +90,10 @@ def mtld(texts: Buffer, found: Words, index: Index) -> Reals:
 
 def _earlier(index: Index, count: int) -> Numbers:
     """The number of the word before that is the same (-1: none), of all words and then of all words backwards."""
-    places = index.places.astype(np.int32)
+    forwards, backwards, again = index.places, 2 * count - 1 - index.places, index.again[1:]
     earlier = np.full(2 * count + _WINDOW, -1, np.int32)
-    earlier[places[1:]] = np.where(index.again[1:], places[:-1], -1)
-    backwards = 2 * count - 1 - places
-    earlier[backwards[:-1]] = np.where(index.again[1:], backwards[1:], -1)
+    earlier[forwards[1:]] = np.where(again, forwards[:-1].astype(np.int32), -1)
+    earlier[backwards[:-1]] = np.where(again, backwards[1:].astype(np.int32), -1)
     return earlier
 
 

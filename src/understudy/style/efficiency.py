@@ -115,7 +115,7 @@ def _appearances(
     end = np.where(number & ~fraction, _after_zeros(texts.data, end, decimal), end)
     alone = ~_any(texts.data, start, _PART) & ~_any(texts.data, end, _GOES_ON)
     alone &= (_negative(texts.data, start) == negative) & ~_is_label(texts.data, found, word, since, end)
-    kept = (alone | ~number) & ~_inside(found, start) & ~_inside(found, end)
+    kept = (alone | ~number) & ~_inside(found, end)  # a form starts with a word's start or between words
     return owner[form[kept]], start[kept], _is_result(texts.data, found, word, since, start)[kept]
 
 
@@ -174,7 +174,7 @@ def _negative(data: Bytes, start: Places) -> Flags:
 def _inside(found: Words, place: Places) -> Flags:
     """Whether each place lies within a word."""
     before = np.searchsorted(found.start, place) - 1
-    result: Flags = (before >= 0) & (np.append(found.end, 0)[before] > place)
+    result: Flags = (before >= 0) & (found.end[before] > place)
     return result
 
 

@@ -13,7 +13,7 @@ first layer's scores for it and its two neighbours on either side.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from understudy.style.buffer import EQUALS, OPERATOR, Buffer, Flags, Places
 from understudy.style.matcher import Matcher, Table
-from understudy.style.words import Words, key, numbers, words
+from understudy.style.words import Words, key, words
 
 EPISODES = ("read", "analyze", "plan", "implement", "explore", "verify", "monitor")
 """In the order of the model's columns."""
@@ -86,11 +86,33 @@ class Tagger:
         """The number of each step's episode in ``EPISODES``."""
         if not len(steps.start):
             return np.zeros(0, np.int8)
-        shape = shapes(texts, found, steps)
-        scores = self.second(self.first(self.features(texts, found, steps), shape), shape, steps.text)
-        episodes = scores.argmax(axis=1).astype(np.int8)
+        shape = shape_codes(texts, found, steps)
+        wide = np.asarray(self.features(texts, found, steps) @ self._wide_weights + self._wide_shapes[shape])
+        episodes = (_gathered(wide, steps.text) + self._second_shapes[shape]).argmax(axis=1).astype(np.int8)
         episodes[wordless(texts, found, steps)] = MONITOR
         return episodes
+
+    @cached_property
+    def _blocks(self) -> Reals:
+        """The second layer's weights of scores, those of all neighbours side by side: (7, (2 * REACH + 1) * 7)."""
+        size, blocks = len(EPISODES), 2 * REACH + 1
+        scores = self.context[: blocks * size].reshape(blocks, size, size)
+        return np.concatenate(list(scores), axis=1)
+
+    @cached_property
+    def _wide_weights(self) -> Reals:
+        """Both layers in one, as both are linear: what each word or opening adds to each neighbour's scores."""
+        return self.weights @ self._blocks
+
+    @cached_property
+    def _wide_shapes(self) -> Reals:
+        """The same of each code of shape."""
+        return (_SHAPE_ROWS @ self.shapes @ self._blocks).astype(np.float32)
+
+    @cached_property
+    def _second_shapes(self) -> Reals:
+        """What each code of shape adds to the second layer."""
+        return np.asarray(_SHAPE_ROWS @ self.context[-len(SHAPES) - 1 :], np.float32)
 
     def explain(
         self, texts: Buffer, found: Words, steps: Steps, episodes: NDArray[np.int8]
@@ -129,7 +151,7 @@ class Tagger:
         """
         from scipy.sparse import csr_matrix
 
-        plain = replace(found, key=np.where(numbers(texts, found), _NUMBER_KEY, found.key))
+        plain = replace(found, key=np.where(found.numeric, _NUMBER_KEY, found.key))
         known = self.table.find(plain.key)
         at = np.flatnonzero(known >= 0)
         ends = np.searchsorted(at, np.append(steps.first, len(known)))
@@ -159,14 +181,20 @@ class Tagger:
         return np.asarray(features @ self.weights + shape @ self.shapes)
 
     def second(self, scores: Reals, shape: Reals, text: Places) -> Reals:
-        """The second layer's scores (steps, 7): ``around`` times ``context``, a neighbour at a time."""
-        size = len(EPISODES)
-        result = shape @ self.context[(2 * REACH + 1) * size :]
-        for place, offset in enumerate(range(-REACH, REACH + 1)):
-            weighed = scores @ self.context[place * size : (place + 1) * size]
-            here, there = _shifted(len(scores), offset)
-            result[here] += weighed[there] * (text[there] == text[here])[:, None]
-        return np.asarray(result)
+        """The second layer's scores (steps, 7): ``around`` times ``context``."""
+        return _gathered(scores @ self._blocks, text) + shape @ self.context[-len(SHAPES) - 1 :]
+
+
+def _gathered(wide: Reals, text: Places) -> Reals:
+    """The sum of what a step's neighbours say of it; ``wide`` (steps, (2 * REACH + 1) * 7) is what each says of all."""
+    size = len(EPISODES)
+    result = np.zeros((len(wide), size), np.float32)
+    for place, offset in enumerate(range(-REACH, REACH + 1)):
+        here, there = _shifted(len(wide), offset)
+        said = wide[there, place * size : (place + 1) * size]
+        said[text[there] != text[here]] = 0
+        result[here] += said
+    return result
 
 
 def _shifted(size: int, offset: int) -> tuple[slice, slice]:
@@ -188,36 +216,57 @@ def around(scores: Reals, shape: Reals, text: Places) -> Reals:
 
 def shapes(texts: Buffer, found: Words, steps: Steps) -> Reals:
     """The shape of each step (steps, shapes + 1): 0 or 1, and a last column of ones."""
-    last = _last_sign(texts, steps)
-    equals = texts.count(EQUALS, steps.start, steps.end)
-    operators = texts.count(OPERATOR, steps.start, steps.end)
+    return _SHAPE_ROWS[shape_codes(texts, found, steps)]
+
+
+def shape_codes(texts: Buffer, found: Words, steps: Steps) -> Places:
+    """The shape of each step as one number, the row of ``_SHAPE_ROWS`` that spells it out."""
+    edges = np.append(steps.start, len(texts.data))
+    equals = np.diff(np.searchsorted(texts.where(EQUALS), edges))
+    operators = np.diff(np.searchsorted(texts.where(OPERATOR), edges))
     size = steps.last - steps.first
-    numeric = np.concatenate(([0], np.cumsum(numbers(texts, found))))
-    share = (numeric[steps.last] - numeric[steps.first]) / np.maximum(size, 1)
+    numeric = np.concatenate(([0], np.cumsum(found.numeric)))
+    counted = numeric[steps.last] - numeric[steps.first]
     order, count = _places(steps.text)
-    place = (order / np.maximum(count - 1, 1)).astype(np.float32)
-    opening = texts.data[steps.start]
-    columns = (
-        *(last == ord("?"), last == ord("!"), last == ord(":")),
-        *(equals > 0, equals > 1, operators > 0, share == 0, (share > 0) & (share < 0.3), share >= 0.3),
-        *(size <= 2, size <= 4, size <= 7, size >= 20, size >= 35, (opening == ord("#")) | (opening == ord("*"))),
-        *(order == 0, place < 0.05, place < 0.2, (place >= 0.2) & (place < 0.8), place >= 0.8, place >= 0.95),
-        np.ones(len(size), np.bool_),
+    place = 20 * order
+    where = np.where(place < 4 * (count - 1), 2 - (place < count - 1), 3) + (place >= 16 * np.maximum(count - 1, 1))
+    where += place >= 19 * np.maximum(count - 1, 1)
+    digits = (
+        _SIGN[_last_sign(texts, steps)],
+        np.minimum(equals, 2),
+        operators > 0,
+        1 * (counted > 0) + (10 * counted >= 3 * np.maximum(size, 1)),
+        _SIZE[np.minimum(size, len(_SIZE) - 1)],
+        _HEADLINE[texts.data[steps.start]],
+        np.where(order == 0, 0, where),
     )
-    result = np.empty((len(size), len(columns)), np.float32)
-    for number, column in enumerate(columns):
-        result[:, number] = column
-    return result
+    code = np.zeros(len(size), np.int64)
+    for radix, digit in zip(_RADIX, digits, strict=True):
+        code = code * radix + digit
+    return code
+
+
+def _shape_rows() -> Reals:
+    """Every shape spelled out: (codes, shapes + 1)."""
+    sign, equals, operators, share, size, headline, place = np.indices(_RADIX).reshape(len(_RADIX), -1)
+    columns = (
+        *(sign == 1, sign == 2, sign == 3, equals > 0, equals > 1, operators > 0, share == 0, share == 1, share == 2),
+        *(size <= 0, size <= 1, size <= 2, size >= 4, size >= 5, headline == 1),
+        *(place == 0, place <= 1, place <= 2, place == 3, place >= 4, place >= 5),
+        np.ones(len(sign)),
+    )
+    return np.column_stack(columns).astype(np.float32)
 
 
 def wordless(texts: Buffer, found: Words, steps: Steps) -> Flags:
     """Steps of signs alone, or of one number without a sign of arithmetic: there is nothing they could do."""
     size = steps.last - steps.first
+    empty = size == 0
     single = np.flatnonzero(size == 1)
-    bare = np.zeros(len(size), np.bool_)
-    bare[single] = numbers(texts, found)[steps.first[single]]
-    signs = texts.count(EQUALS | OPERATOR, steps.start, steps.end)
-    return (size == 0) | (bare & (signs == 0))
+    single = single[found.numeric[steps.first[single]]]
+    signs = texts.count(EQUALS | OPERATOR, steps.start[single], steps.end[single])
+    empty[single[signs == 0]] = True
+    return empty
 
 
 def label(steps: Sequence[str], tagger: Tagger | None = None) -> list[str]:
@@ -249,6 +298,12 @@ def _places(text: Places) -> tuple[Places, Places]:
     return np.arange(len(text)) - np.repeat(first, sizes), np.repeat(sizes, sizes)
 
 
+_RADIX = (4, 3, 2, 3, 6, 2, 6)
+_SIGN = np.zeros(256, np.int64)
+_SIGN[[ord(sign) for sign in "?!:"]] = 1, 2, 3
+_SIZE = np.searchsorted([2, 4, 7, 19, 34], np.arange(36))
+_HEADLINE = np.isin(np.arange(256), list(b"#*")).astype(np.int64)
+_SHAPE_ROWS = _shape_rows()
 _NUMBER_KEY = np.uint64(key(NUMBER))
 _BLANK = np.isin(np.arange(256), list(b" \t\r\n"))
 _CLOSER = np.isin(np.arange(256), list(b"\"')]*_"))

@@ -96,27 +96,29 @@ class Matcher:
 
     def find(self, texts: Buffer, found: Words, at: Places | None = None) -> Found:
         """Every occurrence of every phrase in the texts, or of those that start at the words ``at``, which rise."""
-        known = self.vocabulary.find(found.key)
-        at = np.flatnonzero(known >= 0) if at is None else at[known[at] >= 0]
-        node = self.root[known[at]]
+        known = self.vocabulary.find(found.key if at is None else found.key[at])
+        node = self.root[known]
+        on = np.flatnonzero((known >= 0) & (node >= 0))
+        at, node = on if at is None else at[on], node[on]
         results = []
         for size in range(1, self.depth + 1):
-            hit = np.flatnonzero((node >= 0) & (self.phrase[node] >= 0))
+            hit = np.flatnonzero(self.phrase[node] >= 0)
             results.append((at[hit], np.full(len(hit), size), self.phrase[node[hit]]))
-            at, node = self._step(texts, found, known, at, node, size)
+            at, node = self._step(texts, found, at, node, size)
         word, length, phrase = (np.concatenate(column) for column in zip(*results, strict=True))
         order = np.argsort(word, kind="stable")
         return Found(word[order], length[order], phrase[order])
 
     def _step(
-        self, texts: Buffer, found: Words, known: NDArray[np.int32], at: Places, node: NDArray[np.int32], size: int
+        self, texts: Buffer, found: Words, at: Places, node: NDArray[np.int32], size: int
     ) -> tuple[Places, NDArray[np.int32]]:
         """The places that stay on a path of the tree with one more word, and the nodes they reach."""
-        on = (node >= 0) & self.parent[node] & (at + size < len(known))
+        on = self.parent[node] & (at + size < len(found.key))
         at, node = at[on], node[on]
-        on = known[at + size] >= 0
+        known = self.vocabulary.find(found.key[at + size])
+        on = known >= 0
         at, node = at[on], node[on]
-        edges = node.astype(np.uint64) * np.uint64(self.width) + known[at + size].astype(np.uint64)
+        edges = node.astype(np.uint64) * np.uint64(self.width) + known[on].astype(np.uint64)
         edge = self.edges.find(edges)
         on = edge >= 0
         on[on] = joined(texts, found, at[on] + size - 1)

@@ -14,7 +14,6 @@ from understudy.style.episodes import EPISODES
 from understudy.style.pivots import TYPES
 from understudy.style.reading import Reading
 from understudy.style.stages import STAGES
-from understudy.style.words import numbers
 
 Columns = dict[str, NDArray[np.generic]]
 
@@ -27,8 +26,8 @@ def length(reading: Reading) -> Columns:
 
     - ``characters``: Unicode code points.
     - ``words``: stretches between white space that hold a letter or digit.
-    - ``tokens``: an estimate, 1.1 a word without digits, 1.4 a digit and 0.85 any other sign that is not white
-      space, rounded; exact with ``--tokenizer``.
+    - ``tokens``: an estimate, 1.1 a word that starts with no digit, 1.4 a digit and 0.85 any other ASCII sign but
+      white space, rounded; exact with ``--tokenizer``.
     - ``steps``: sentences and lines (``understudy.style.segment``).
     """
     texts = reading.texts
@@ -139,9 +138,9 @@ _REFLECTIVE = [EPISODES.index(name) for name in ("verify", "explore", "monitor")
 def _tokens(reading: Reading) -> NDArray[np.int64]:
     texts = reading.texts
     first, last = (np.searchsorted(reading.words.start, edge) for edge in (texts.starts, texts.ends))
-    numeric = np.concatenate(([0], np.cumsum(numbers(texts, reading.words))))
+    numeric = np.concatenate(([0], np.cumsum(reading.words.numeric)))
     plain = last - first - (numeric[last] - numeric[first])
-    digits = _count(texts, (texts.data >= 48) & (texts.data <= 57))
+    digits = _count(texts, texts.data - np.uint8(48) <= 9)
     signs = _count(texts, (texts.kinds & (SPACE | LETTER)) == 0)
     return np.rint(TOKENS[0] * plain + TOKENS[1] * digits + TOKENS[2] * signs).astype(np.int64)
 

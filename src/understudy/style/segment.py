@@ -12,7 +12,7 @@ A step is a sentence or a line. It ends
 - never inside code or mathematics (``\( \)``, ``\[ \]``, ``$``, ``$$``, ``\begin``, backticks).
 
 White space goes with the step before it, so that no character is lost: steps tile the text. The rules are written
-once more, plainly, in ``benchmarks/plain_style.py``; tests hold the two together.
+once more, plainly, in ``benchmarks/plain/segment.py``; tests hold the two together.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.style.buffer import CLOSING, SPACE, Buffer, Bytes, Flags, Places, table
+from understudy.style.buffer import CLOSING, CONTINUES, EQUALS, SPACE, Buffer, Bytes, Flags, Places, table
 
 EQUATION, ITEM = 60, 100
 """The longest line, in bytes, that is taken for an equation after a colon, or for an item of a list."""
@@ -194,7 +194,7 @@ def _line_ends(texts: Buffer, gaps: _Gaps) -> Flags:
 
 def _equation(texts: Buffer, at: Places) -> Flags:
     length = _rest_of_line(texts, at)
-    equals = np.flatnonzero(texts.data == ord("="))
+    equals = texts.where(EQUALS)
     holds = np.searchsorted(equals, at + length) > np.searchsorted(equals, at)
     return (length <= EQUATION) & holds & ~_listed(texts.data, at)
 
@@ -212,7 +212,8 @@ def _listed(data: Bytes, at: Places) -> Flags:
 def _unspaced(texts: Buffer) -> Places:
     """Where a sentence starts right after a full-width mark, without white space."""
     data = texts.data
-    last = np.flatnonzero((data == 0x82) | (data == 0x81) | (data == 0x9F))
+    last = texts.where(CONTINUES)
+    last = last[(data[last] == 0x82) | (data[last] == 0x81) | (data[last] == 0x9F)]
     last = last[_is_any(data, last, "。！？")]
     at = last + 1
     closed = _is_any(data, at + 2, "”’」』）")
@@ -232,15 +233,15 @@ def _masked(texts: Buffer, at: Places) -> Flags:
     """Whether each place lies in code or mathematics."""
     data = texts.data
     hidden = np.zeros(len(at), np.bool_)
-    for mark, fence in ((ord("`"), 3), (ord("$"), 2)):
-        places = np.flatnonzero(data == mark)
+    for mark, fence in (("`", 3), ("$", 2)):
+        places = texts.signs(mark)
         if len(places):
             first = np.flatnonzero(np.diff(places, prepend=-2) != 1)
             size = np.diff(first, append=len(places))
             runs = places[first]
             hidden |= _in_fences(texts, at, runs[size >= fence])
             hidden |= _in_line(texts, at, runs[size == 1])
-    slashes = np.flatnonzero(data == ord("\\"))
+    slashes = texts.signs("\\")
     if len(slashes):
         words = texts.windows(data)[slashes]
         for opener, closer in ((b"\\[", b"\\]"), (b"\\(", b"\\)"), (b"\\begin{", b"\\end{")):

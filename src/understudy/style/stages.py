@@ -45,7 +45,7 @@ def stages(episodes: NDArray[np.int8], concludes: Flags, text: Places) -> NDArra
 
 
 def _is(episodes: NDArray[np.int8], *names: str) -> Flags:
-    return np.isin(episodes, [EPISODES.index(name) for name in names])
+    return np.isin(EPISODES, names)[episodes]
 
 
 def _so_far(flags: Flags, first: Places, sizes: Places) -> Places:

@@ -74,38 +74,40 @@ class _Walk:
     def take(self, step: int, event: int) -> None:
         """What a step does. A branch is given up before another is opened in the same step."""
         if event & _CONCLUDE:
-            self._move(step, self.path[:1])
+            self._move(step, 1)
         if event & _GIVE_UP:
             self._give_up(step)
         if event & _INSTEAD:
-            self._grow(step, self.path[: max(1, len(self.path) - 1)])
+            self._grow(step, max(1, len(self.path) - 1))
         elif event & _SUPPOSE:
-            self._grow(step, self.path)
+            self._grow(step, len(self.path))
 
     def finish(self) -> tuple[int, int, int, int]:
         """The branches, those given up, the depth and the width."""
-        self._move(self.end, self.path)
+        self._move(self.end, len(self.path))
         return self.count, self.gone, self.deepest, max(self.children.values(), default=0)
 
-    def _move(self, step: int, path: list[int]) -> None:
-        """Write down what the steps so far belong to, and go on with another path."""
+    def _move(self, step: int, kept: int) -> None:
+        """Write down what the steps so far belong to, and go on with so many branches of the path."""
         self.branch[self.since : step] = self.path[-1]
         self.depth[self.since : step] = len(self.path) - 1
         self.since = max(step, self.since)
-        self.path, self.born = path, self.born[: len(path)]
+        del self.path[kept:], self.born[kept:]
 
-    def _grow(self, step: int, path: list[int]) -> None:
-        self._move(step, path)
+    def _grow(self, step: int, kept: int) -> None:
+        self._move(step, kept)
         self.count += 1
-        self.children[path[-1]] = self.children.get(path[-1], 0) + 1
-        self.path, self.born = [*path, self.count], [*self.born[: len(path)], step]
-        self.deepest = max(self.deepest, len(path))
+        parent = self.path[-1]
+        self.children[parent] = self.children.get(parent, 0) + 1
+        self.path.append(self.count)
+        self.born.append(step)
+        self.deepest = max(self.deepest, kept)
 
     def _give_up(self, step: int) -> None:
         self.gone += 1
         if len(self.path) > 1:
             self.abandoned[self.born[-1] : step + 1] = True
-            self._move(step + 1, self.path[:-1])
+            self._move(step + 1, len(self.path) - 1)
             return
         slip = max(self.first, step - 1)
         self.count += 1

@@ -3,8 +3,9 @@
     texts = Buffer.of(["Let me double-check: 2 + 2."])
     words(texts).key[1] == key("me")            # True
 
-A word is a run of letters and digits. Apostrophes, typewritten or typographic, part words like all other signs
-("don't" is "don" and "t" with an apostrophe between them). Case is folded for the letters A to Z.
+A word is a run of letters and digits; all that is not ASCII counts as letters, but for punctuation and signs (Latin-1,
+U+2000 to U+2BFF, CJK and full-width ones, the danda). Apostrophes, typewritten or typographic, part words like all
+other signs ("don't" is "don" and "t" with an apostrophe between them). Case is folded for the letters A to Z.
 """
 
 from dataclasses import dataclass
@@ -22,27 +23,29 @@ _MASKS = np.array([2 ** (8 * n) - 1 for n in range(9)], np.uint64)
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _MORE = np.uint64(0xC2B2AE3D27D4EB4F)
 _SHIFT = np.uint64(32)
+_FULL_WIDTH = {
+    0xBC: table(bytes([*range(0x80, 0x90), *range(0x9A, 0xA1), *range(0xBB, 0xC0)])),
+    0xBD: table(bytes([0x80, *range(0x9B, 0xA6)])),
+}
+"""The third byte of full-width signs, by their second; the first is 0xEF."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """Word i is ``data[start[i]:end[i]]`` of its buffer; ``key`` is equal for equal words."""
+    """Word i is ``data[start[i]:end[i]]`` of its buffer; ``key`` is equal for equal words, ``numeric`` says whether it
+    starts with a digit."""
 
     start: Places
     end: Places
     key: Keys
+    numeric: Flags
 
 
 def words(texts: Buffer) -> Words:
     """The words of all texts in order."""
     edges = _edges(texts)
     start, end = edges[0::2], edges[1::2]
-    return Words(start, end, _keys(texts, start, end))
-
-
-def numbers(texts: Buffer, found: Words) -> Flags:
-    """Whether each word starts with a digit."""
-    return _DIGIT[texts.data[found.start]]
+    return Words(start, end, _keys(texts, start, end), _DIGIT[texts.data[start]])
 
 
 def key(word: str) -> int:
@@ -54,11 +57,14 @@ def _edges(texts: Buffer) -> Places:
     """Where words start and end, in turn."""
     data = texts.data
     letter = (texts.kinds & LETTER) > 0
-    signs = np.flatnonzero(texts.kinds & LEAD)
+    signs = texts.where(LEAD)
     if len(signs):
-        lead, second = data[signs], data[signs + 1]
+        lead, second, third = data[signs], data[signs + 1], data[signs + 2]
         two = (lead == 0xC2) | ((lead == 0xC3) & ((second == 0x97) | (second == 0xB7)))
         three = ((lead == 0xE2) & (second < 0xB0)) | ((lead == 0xE3) & (second == 0x80))
+        three |= (lead == 0xE0) & (second == 0xA5) & ((third == 0xA4) | (third == 0xA5))
+        for byte, members in _FULL_WIDTH.items():
+            three |= (lead == 0xEF) & (second == byte) & members[third]
         both, long = signs[two | three], signs[three]
         letter[both] = letter[both + 1] = letter[long + 2] = False
     return np.flatnonzero(letter[1:] != letter[:-1]) + 1
@@ -71,7 +77,21 @@ def _keys(texts: Buffer, start: Places, end: Places) -> Keys:
     long = np.flatnonzero(size > 8)
     rest = windows[start[long] + 8] & _MASKS[np.minimum(size[long] - 8, 8)]
     keys[long] ^= (rest + size[long].astype(np.uint64)) * _MORE
+    longer = long[size[long] > 16]
+    if len(longer):
+        keys[longer] ^= _tails(windows, start[longer] + 16, size[longer] - 16)
     return keys ^ (keys >> _SHIFT)
+
+
+def _tails(windows: Keys, start: Places, size: Places) -> Keys:
+    """A hash of the bytes of each span, in eights."""
+    eights = (size + 7) // 8
+    first = np.cumsum(eights) - eights
+    at = 8 * (np.arange(int(eights.sum())) - np.repeat(first, eights))
+    read = windows[np.repeat(start, eights) + at] & _MASKS[np.minimum(np.repeat(size, eights) - at, 8)]
+    mixed = (read + at.astype(np.uint64)) * _MORE
+    result: Keys = np.add.reduceat((mixed ^ (mixed >> _SHIFT)) * _ODD, first)
+    return result
 
 
 def joined(texts: Buffer, found: Words, at: Places) -> Flags:

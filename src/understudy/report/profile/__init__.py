@@ -45,7 +45,8 @@ class Comparison:
 
     ``rows``: measure, kind (``raw``, ``density`` or ``matched`` on length), n_a, n_b, mean_a, mean_b, effect with
     its 95 % interval (lower, upper), p_adjusted (Holm). ``effect`` names the effect size; it is positive where
-    ``a`` has more. ``distance`` is the style distance and ``null_distance`` that of two halves of one corpus;
+    ``a`` has more. ``distance`` is the style distance and ``null_distance`` what random
+    halves of one corpus reach in 95 % of splits;
     ``auc`` is that of a classifier that sees no length, ``length_auc`` that of length alone, each in [0, 1];
     ``carriers`` names the measures that the classifier lives on, the weightiest first.
     """

@@ -20,7 +20,12 @@ BY = ("model", "task", "correct")
 
 
 def corpora(
-    frames: Iterable[pl.DataFrame], name: str, by: str | None = None, core: bool = False, tokenizer: Path | None = None
+    frames: Iterable[pl.DataFrame],
+    name: str,
+    by: str | None = None,
+    core: bool = False,
+    tokenizer: Path | None = None,
+    workers: int = 1,
 ) -> dict[str, Corpus]:
     """The traces of some frames as one corpus, or as one for each model, task or outcome.
 
@@ -29,7 +34,7 @@ def corpora(
     """
     sample: list[pl.DataFrame] = []
     groups: list[pl.Series] = []
-    measured = list(profile.stream(_kept(frames, by, sample, groups), core=core, tokenizer=tokenizer))
+    measured = list(profile.stream(_kept(frames, by, sample, groups), core=core, tokenizer=tokenizer, workers=workers))
     if not measured:
         return {}
     table = pl.concat(measured).with_columns(group=pl.concat(groups) if by else pl.lit(name))

@@ -98,16 +98,14 @@ def measures(rows: pl.DataFrame) -> list[str]:
 def _sentences(found: Comparison) -> list[str]:
     said = []
     if found.distance is not None:
-        null = found.null_distance
-        halves = "" if null is None else f"; two halves of one corpus are {cells.decimal(null, 2)} apart"
-        said.append(
-            f"Their style distance is {cells.decimal(found.distance, 2)}{_interval(found.distance_interval)}{halves}."
-        )
+        null = cells.decimal(found.null_distance, 3)
+        halves = "" if null == cells.DASH else f"; random halves of one corpus stay below {null} in 95 % of splits"
+        said.append(f"Their style distance is {found.distance:.3f}{_interval(found.distance_interval)}{halves}.")
     if found.auc is not None:
         alone = f"; by length alone, {found.length_auc:.3f}" if found.length_auc is not None else ""
         said.append(
             f"A classifier that does not see length tells them apart with an AUC of {found.auc:.3f}"
-            f"{_interval(found.auc_interval, 3)} on traces it was not trained on{alone} (0.5 is chance)."
+            f"{_interval(found.auc_interval)} on traces it was not trained on{alone} (0.5 is chance)."
         )
     if found.carriers:
         said.append(f"It goes by {cells.listing(map(called, found.carriers), most=6)}.")
@@ -147,8 +145,8 @@ def _broken_once(cell: str) -> str:
     return f"{figure} {bracket.replace(' ', _UNBROKEN)}"
 
 
-def _interval(bounds: tuple[float, float] | None, digits: int = 2) -> str:
-    return "" if bounds is None else f" [{cells.decimal(bounds[0], digits)}, {cells.decimal(bounds[1], digits)}]"
+def _interval(bounds: tuple[float, float] | None) -> str:
+    return "" if bounds is None else f" [{cells.decimal(bounds[0], 3)}, {cells.decimal(bounds[1], 3)}]"
 
 
 def _few(value: float | None) -> str:

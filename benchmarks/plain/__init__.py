@@ -1,0 +1,117 @@
+"""The measures of style once more, written plainly: one text at a time, with ``re`` and dicts. All rules, and slow.
+
+    python -c "from benchmarks import plain; print(plain.core('Wait. 2 + 2 is 4.'))"
+
+``understudy.style`` computes the same on whole columns; tests hold the two to the same results, and ``make bench``
+measures how much faster it is. Only constants, the lexicon and the model's weights are shared.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks import plain_coherence
+from benchmarks.plain import episodes, structure
+from benchmarks.plain.phrases import find, lower, tokens, word_count
+from benchmarks.plain.segment import segment
+
+from understudy.style.episodes import EPISODES
+from understudy.style.pivots import ALTERNATIVE, BACKTRACK, CONCLUSION, SUPPOSITION, TYPES
+from understudy.style.stages import STAGES
+from understudy.style.structure import OPENING
+
+REFLECTIVE = ("verify", "explore", "monitor")
+
+
+@dataclass
+class Reading:
+    """A text with its steps and what each of them is; ``pivots`` are starts, ends and types, in order."""
+
+    text: str
+    steps: list[str]
+    words: list[list[episodes.Piece]]
+    pivots: list[tuple[int, int, str]]
+    backtracks: int
+    pivot: list[str | None]
+    episode: list[str]
+    stage: list[str]
+    tree: structure.Tree
+
+
+def read(text: str) -> Reading:
+    """Everything that is found in a text."""
+    low, steps = lower(text), segment(text)
+    words = episodes.words_of(steps, low)
+    owner = [n for n, step in enumerate(steps) for _ in step]
+    """The step of each character."""
+    found = {name: find(name, low) for name in (*TYPES, BACKTRACK, CONCLUSION, SUPPOSITION, ALTERNATIVE)}
+    pivots = sorted((a, b, name) for name in TYPES for a, b in found[name])
+    first = {owner[a]: name for a, _, name in reversed(pivots)}
+    episode = episodes.label(steps)
+    concludes, gives_up = (marked(found[name], owner, steps) for name in (CONCLUSION, BACKTRACK))
+    supposes, instead = (
+        marked([(a, b) for a, b in found[name] if opens(a, words[owner[a]])], owner, steps)
+        for name in (SUPPOSITION, ALTERNATIVE)
+    )
+    stage = structure.stages(episode, concludes)
+    tree = structure.tree(supposes, instead, gives_up, [each == "synthesis" for each in stage])
+    pivot = [first.get(n) for n in range(len(steps))]
+    return Reading(text, steps, words, pivots, len(found[BACKTRACK]), pivot, episode, stage, tree)
+
+
+def opens(start: int, words: list[episodes.Piece]) -> bool:
+    """Whether a phrase starts among the first words of its step."""
+    return any(start == at for _, at, _ in words[:OPENING])
+
+
+def marked(spans: list[tuple[int, int]], owner: list[int], steps: list[str]) -> list[bool]:
+    """The steps in which one of the phrases starts."""
+    at = {owner[a] for a, _ in spans}
+    return [n in at for n in range(len(steps))]
+
+
+def core(text: str, reading: Reading | None = None) -> dict[str, Any]:
+    """Lengths, pivots, episodes, stages and the tree of one text: the columns of ``profile.measure(core=True)``."""
+    found = reading or read(text)
+    every = [word for words in found.words for word, _, _ in words]
+    counts = {name: sum(1 for *_, kind in found.pivots if kind == name) for name in TYPES}
+    return {
+        "characters": len(text),
+        "words": word_count(text),
+        "tokens": tokens(text, every),
+        "steps": len(found.steps),
+        **counts,
+        "backtracks": found.backtracks,
+        "pivot_types": sum(1 for count in counts.values() if count),
+        **{f"episode_{name}": found.episode.count(name) for name in EPISODES},
+        **{f"stage_{name}": found.stage.count(name) for name in STAGES},
+        "branches": len(found.tree.children) - 1,
+        "abandoned": found.tree.gone,
+        "failed_steps": sum(found.tree.abandoned) / max(len(found.steps), 1),
+        "depth": found.tree.deepest,
+        "width": max(found.tree.children),
+    }
+
+
+def measures(text: str, question: str, other: str, answer: str | None) -> dict[str, Any]:
+    """All measures of one text; ``question`` and ``other`` may be empty, ``answer`` null."""
+    found = read(text)
+    cohesion = plain_coherence.coherence(found.steps, question, other)
+    step, position = plain_coherence.first_correct(found.steps, answer, question)
+    return {
+        **core(text, found),
+        "coherence": cohesion["adjacent"],
+        "coherence_null": cohesion["null"],
+        "coherence_decay": cohesion["decay"],
+        "question_overlap": cohesion["question"],
+        "question_overlap_null": cohesion["question_null"],
+        "mtld": plain_coherence.mtld(text),
+        "repetition": plain_coherence.repetition(text),
+        "first_correct": position,
+        "reflection_after": None if step is None else reflection_after(found, step),
+    }
+
+
+def reflection_after(found: Reading, step: int) -> float | None:
+    """Of the steps after this one, the share that verify, explore, monitor or hold a pivot."""
+    after = list(zip(found.episode, found.pivot, strict=True))[step + 1 :]
+    return sum(1 for episode, pivot in after if episode in REFLECTIVE or pivot) / len(after) if after else None
