@@ -17,8 +17,8 @@ test: .venv/ready          ## install, run the tests
 	$(BIN)/pytest -n 2 --dist worksteal
 
 check: .venv/ready         ## lint, format, types
-	$(BIN)/ruff check src tests benchmarks docs
-	$(BIN)/ruff format --check src tests benchmarks docs
+	$(BIN)/ruff check src tests benchmarks docs training
+	$(BIN)/ruff format --check src tests benchmarks docs training
 	$(BIN)/mypy
 
 bench: .venv/ready         ## ratios of speed, measured in one run

@@ -200,7 +200,6 @@ def machine() -> str:
 if __name__ == "__main__":
     if any(os.environ.get(name) != value for name, value in ENVIRONMENT.items()):
         # Threads and the allocator are set before a process starts, as for the workers of a study.
-        os.execve(
-            sys.executable, [sys.executable, "-m", "benchmarks.bench", *sys.argv[1:]], {**os.environ, **ENVIRONMENT}
-        )  # noqa: S606
+        command = [sys.executable, "-m", "benchmarks.bench", *sys.argv[1:]]
+        os.execve(sys.executable, command, {**os.environ, **ENVIRONMENT})  # noqa: S606
     main()

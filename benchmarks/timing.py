@@ -1,8 +1,10 @@
 """How two sides are timed and their ratio printed.
 
-ours, plain, mine, theirs = alternate(lambda: sum(range(10**6)), lambda: sum(list(range(10**6))))
-same(mine == theirs, "the sums differ")
-line("sums", 1 / ours, "sums/s", 1 / plain, "list first")
+    ours, plain, mine, theirs = alternate(lambda: sum(range(10**6)), lambda: sum(list(range(10**6))))
+    same(mine == theirs, "the sums differ")
+    line("sums", 1 / ours, "sums/s", 1 / plain, "list first")
+
+Other programs may share the machine, so that only ratios of one run mean anything.
 """
 
 import statistics

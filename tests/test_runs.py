@@ -18,6 +18,7 @@ import polars as pl
 import pytest
 
 from conftest import SMALL, Understudy
+from understudy import tables
 from understudy.config import load
 from understudy.plan import plan
 
@@ -177,7 +178,7 @@ def test_ctrl_c_says_in_one_line_how_to_go_on(tmp_path: Path) -> None:
             break
     os.killpg(process.pid, signal.SIGINT)
     _, rest = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, rest
     assert [line for line in rest.splitlines() if "  " not in line] == [
         "interrupted: what is done is kept; run the same command again to go on"
     ]
@@ -202,4 +203,4 @@ def test_the_manifest_says_what_the_run_was_made_with(small_run: Path) -> None:
 
 def test_tables_open_anywhere_and_say_what_they_are(small_run: Path) -> None:
     metadata = pl.read_parquet_metadata(small_run / "traces" / "train" / "ST.parquet")
-    assert metadata["understudy.table"] == "trace" and metadata["understudy.schema"] == "1"
+    assert metadata["understudy.table"] == "trace" and metadata["understudy.schema"] == str(tables.VERSION)

@@ -6,7 +6,9 @@
 measures how much faster it is. Only constants, the lexicon and the model's weights are shared.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from benchmarks import plain_coherence
@@ -19,6 +21,7 @@ from understudy.style.pivots import ALTERNATIVE, BACKTRACK, CONCLUSION, SUPPOSIT
 from understudy.style.stages import STAGES
 from understudy.style.structure import OPENING
 
+MARKS = (CONCLUSION, BACKTRACK)
 REFLECTIVE = ("verify", "explore", "monitor")
 
 
@@ -41,16 +44,15 @@ def read(text: str) -> Reading:
     """Everything that is found in a text."""
     low, steps = lower(text), segment(text)
     words = episodes.words_of(steps, low)
-    owner = [n for n, step in enumerate(steps) for _ in step]
-    """The step of each character."""
+    starts = list(accumulate(map(len, steps), initial=0))
     found = {name: find(name, low) for name in (*TYPES, BACKTRACK, CONCLUSION, SUPPOSITION, ALTERNATIVE)}
     pivots = sorted((a, b, name) for name in TYPES for a, b in found[name])
-    first = {owner[a]: name for a, _, name in reversed(pivots)}
-    episode = episodes.label(steps)
-    concludes, gives_up = (marked(found[name], owner, steps) for name in (CONCLUSION, BACKTRACK))
+    first = {step_of(a, starts): name for a, _, name in reversed(pivots)}
+    episode = episodes.label(steps, low, words)
+    concludes, gives_up = (marked({step_of(a, starts) for a, _ in found[name]}, len(steps)) for name in MARKS)
+    opening = {place: n for n, pieces in enumerate(words) for _, place, _ in pieces[:OPENING]}
     supposes, instead = (
-        marked([(a, b) for a, b in found[name] if opens(a, words[owner[a]])], owner, steps)
-        for name in (SUPPOSITION, ALTERNATIVE)
+        marked({opening[a] for a, _ in found[name] if a in opening}, len(steps)) for name in (SUPPOSITION, ALTERNATIVE)
     )
     stage = structure.stages(episode, concludes)
     tree = structure.tree(supposes, instead, gives_up, [each == "synthesis" for each in stage])
@@ -58,15 +60,14 @@ def read(text: str) -> Reading:
     return Reading(text, steps, words, pivots, len(found[BACKTRACK]), pivot, episode, stage, tree)
 
 
-def opens(start: int, words: list[episodes.Piece]) -> bool:
-    """Whether a phrase starts among the first words of its step."""
-    return any(start == at for _, at, _ in words[:OPENING])
+def step_of(place: int, starts: list[int]) -> int:
+    """The step that holds a character."""
+    return bisect_right(starts, place) - 1
 
 
-def marked(spans: list[tuple[int, int]], owner: list[int], steps: list[str]) -> list[bool]:
-    """The steps in which one of the phrases starts."""
-    at = {owner[a] for a, _ in spans}
-    return [n in at for n in range(len(steps))]
+def marked(chosen: set[int], size: int) -> list[bool]:
+    """Whether each step is among those."""
+    return [n in chosen for n in range(size)]
 
 
 def core(text: str, reading: Reading | None = None) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """Episodes of the steps of one text, by dicts and sums: the model of ``understudy.style.episodes``, applied plainly.
 
-label(["Okay, so there are 12 eggs.\\n", "3 * 12 = 36.\\n"])        # ["read", "implement"]
+    steps = ["okay, so there are 12 eggs. ", "3 * 12 = 36."]
+    label(steps, "".join(steps), words_of(steps, "".join(steps)))       # ["read", "implement"]
+
+The loops are those that a reader of that module would write first.
 """
 
 import json
@@ -9,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from benchmarks.plain.phrases import JOINT, lower
+from benchmarks.plain.phrases import JOINT
 from benchmarks.plain_coherence import WORD
 
 from understudy.style.episodes import EPISODES, REACH
@@ -31,10 +34,8 @@ def model() -> dict[str, Any]:
     return {**loaded, "shapes": list(loaded["shapes"].values())}
 
 
-def label(steps: list[str]) -> list[str]:
-    """The episode of each step; together they are the text."""
-    text = lower("".join(steps))
-    words = words_of(steps, text)
+def label(steps: list[str], text: str, words: list[list[Piece]]) -> list[str]:
+    """The episode of each step, given the text in lower case and its words by step."""
     shaped = [shape(step, found, n, len(steps)) for n, (step, found) in enumerate(zip(steps, words, strict=True))]
     first = [score(text, found, flags) for found, flags in zip(words, shaped, strict=True)]
     return [

@@ -1,6 +1,8 @@
 """Words and phrases of one text, by ``re``.
 
-pattern("exploration").findall("perhaps , what if 3 ?")
+    pattern("exploration").findall("perhaps , what if 3 ?")
+
+Only the lexicon itself is shared with ``understudy.style``.
 """
 
 import re

@@ -1,6 +1,8 @@
 """Steps of one text, by ``re``: the rules of ``understudy.style.segment`` in full.
 
-segment("Wait. 2 + 2 is 4.\\n\\nSo 4.")         # ["Wait. ", "2 + 2 is 4.\\n\\n", "So 4."]
+    segment("Wait. 2 + 2 is 4.\\n\\nSo 4.")         # ["Wait. ", "2 + 2 is 4.\\n\\n", "So 4."]
+
+A step is a string; together they are the text again.
 """
 
 import re
@@ -10,7 +12,11 @@ from itertools import pairwise
 SPACE, DIGITS = " \t\r\n", tuple("0123456789")
 MARKS = ".!?…。！？।"
 CLOSERS = "\"'”’)]*_"
-GAP = re.compile(r"[ \t\r\n]+|(?:(?<=[。！？])|(?<=[。！？][”’」』）]))(?=[^ \t\r\n。！？”’」』）])")
+GAP = re.compile(
+    r"""(?<=[.!?…。！？।"'”’)\]*_])[ \t\r\n]+|(?<![ \t\r\n])[ \t\r]*\n[ \t\r\n]*"""
+    r"|(?:(?<=[。！？])|(?<=[。！？][”’」』）]))(?=[^ \t\r\n。！？”’」』）])"
+)
+"""White space after a mark, perhaps with closers, or around a line's end; and nothing, after a full-width mark."""
 ABBREVIATION = re.compile(
     r"(?:^|[^0-9A-Za-z_.])(?:mr|mrs|ms|dr|prof|st|vs|e\.g|i\.e|eq|eqs|fig|cf|approx)\Z", re.I | re.A
 )

@@ -1,6 +1,8 @@
 """Stages and branches of one text, step by step: the rules of ``understudy.style.stages`` and ``.structure``.
 
-stages(["read", "implement", "verify"], [False, False, False])      # ["framing", "exploration", "verification"]
+    stages(["read", "implement", "verify"], [False, False, False])      # ["framing", "exploration", "verification"]
+
+Each argument is one value a step.
 """
 
 from dataclasses import dataclass, field

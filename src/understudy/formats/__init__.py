@@ -1,8 +1,10 @@
 """Formats: layouts of rows in files of traces. Each reads rows that others wrote and writes rows for trainers.
 
-from understudy import formats
-form = formats.recognise(rows)
-form.read(rows[0], formats.thinks(rows))       # a list of traces, or why there are none
+    from understudy import formats
+    form = formats.recognise(rows)
+    form.read(rows[0], formats.thinks(rows))       # a list of traces, or why there are none
+
+What marks the reasoning within one text is the business of ``understudy.markers``.
 """
 
 import json

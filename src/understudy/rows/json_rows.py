@@ -103,13 +103,15 @@ def checked(value: Any) -> dict[str, Any] | str:
     return value
 
 
-def _exact(value: Any) -> bool:
+def _exact(value: dict[str, Any] | list[Any]) -> bool:
     """Whether no number is so large that orjson may have read a whole number as a rounded one."""
-    if isinstance(value, float):
-        return -(2.0**63) < value < 2.0**63
-    if isinstance(value, dict):
-        return all(type(one) is str or _exact(one) for one in value.values())
-    return not isinstance(value, list) or all(type(one) is str or _exact(one) for one in value)
+    for one in value.values() if isinstance(value, dict) else value:
+        kind = type(one)
+        if kind is float and not -(2.0**63) < one < 2.0**63:
+            return False
+        if (kind is dict or kind is list) and not _exact(one):
+            return False
+    return True
 
 
 def _blank(line: bytes) -> bool:

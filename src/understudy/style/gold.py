@@ -1,8 +1,10 @@
 r"""Gold: the ways in which traces spell a reference answer.
 
-gold("He pays 3 * 400 =\n#### 1,200").forms       # 1200, 1,200, 1{,}200 and 1\,200
-gold(r"\frac{3}{4}").forms                        # 0.75, .75, .750, 3/4, \frac{3}{4}, \dfrac{3}{4}, \tfrac{3}{4}
-gold("(3, \\text{east})").forms                   # "(3, east)" and "(3,east)"
+    gold("He pays 3 * 400 =\n#### 1,200").forms       # 1200, 1,200, 1{,}200 and 1\,200
+    gold(r"\frac{3}{4}").forms                        # 0.75, .75, .750, 3/4, \frac{3}{4}, \dfrac{3}{4}, \tfrac{3}{4}
+    gold("(3, \\text{east})").forms                   # "(3, east)" and "(3,east)"
+
+Numbers are spelled in lowest terms; other answers as they are given, without white space or with.
 """
 
 import re

@@ -1,7 +1,9 @@
 """Reading: everything that is found in a buffer of texts, each thing computed when it is first asked for.
 
-read = Reading.of(["Let me check: 2 + 2 = 4."])
-read.episodes, read.stages, read.tree
+    read = Reading.of(["Let me check: 2 + 2 = 4."])
+    read.episodes, read.stages, read.tree
+
+The reading of a text does not depend on the texts beside it.
 """
 
 from collections.abc import Sequence

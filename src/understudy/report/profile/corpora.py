@@ -1,7 +1,9 @@
 """Corpora: files of traces, measured as they are read, with the texts of some for the page.
 
-read = corpora([Path("r1.jsonl.gz")], "R1")
-read["R1"].measures
+    found = corpora(exchange.traces([Path("r1.jsonl.gz")]), "R1")
+    found["R1"].measures
+
+Measures of all traces are kept, texts and steps of some.
 """
 
 from collections import defaultdict
