@@ -91,7 +91,7 @@ def _usage(row: Mapping[str, Any], prompt: object, completion: object) -> Usage:
     if isinstance(usage, Mapping):
         prompt, completion = usage.get("prompt_tokens", prompt), usage.get("completion_tokens", completion)
     counts = [int(count) if whole(count) else None for count in (prompt, completion)]  # type: ignore[call-overload]
-    return Usage(*counts)
+    return Usage(*counts) if any(count is not None for count in counts) else _UNKNOWN
 
 
 def _metadata(
@@ -136,3 +136,6 @@ def _gold(value: object) -> str | None:
         return to_json(value) if isinstance(value, (*SCALARS, list, dict)) else None
     except (TypeError, RecursionError):
         return None
+
+
+_UNKNOWN = Usage()

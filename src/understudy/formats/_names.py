@@ -55,6 +55,7 @@ class Columns(NamedTuple):
     model: str = ""
 
 
+@lru_cache(maxsize=4096)
 def normal(name: str) -> str:
     """A name without its differences of case, spaces and hyphens."""
     return re.sub(r"[\s-]+", "_", name.strip().lower())

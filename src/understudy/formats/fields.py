@@ -186,7 +186,7 @@ def _text(value: object) -> str | None:
 def _prompt(value: object) -> str | None:
     """The text of a prompt, without the opening tag that a chat template ends with."""
     text = _text(value)
-    return text.rstrip().removesuffix(OPEN).rstrip() if text and text.rstrip().endswith(OPEN) else text
+    return text.rstrip().removesuffix(OPEN).rstrip() if text and OPEN in text and text.rstrip().endswith(OPEN) else text
 
 
 def _stored(found: Sequence[list[Trace] | Skip]) -> list[Trace] | Skip:
