@@ -80,7 +80,7 @@ def test_agreement_counts_what_has_no_label(tmp_path: Path, understudy: Understu
         (b"\x00\x01\x02", "cannot be read|no row|not"),
         (b'{"colour": "red"}\n', "--map"),
         (b'{"question": "q", "response": "a", "thinking": \n', "ends early"),
-        (gzip.compress(b'{"question": "q", "response": "a"}\n' * 200)[:-20], "keep-readable|cut|damaged|ends"),
+        (gzip.compress(b'{"question": "q", "response": "a"}\n' * 200, mtime=0)[:-20], "keep-readable|cut|damaged|ends"),
     ],
 )
 def test_bad_files_are_refused_in_one_sentence(
