@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 from benchmarks import plain
-from benchmarks.plain.segment import CLOSERS, MARKS
+from benchmarks.plain.steps import CLOSERS, MARKS
 from benchmarks.plain_coherence import WORD
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from understudy import profile
 from understudy.style import pivots
 from understudy.style.buffer import Buffer
-from understudy.style.segment import ABBREVIATIONS
 from understudy.style.words import words
 from understudy.tables import to_frame
 from understudy.types import Trace
@@ -168,18 +167,14 @@ def test_words_have_the_same_key_if_they_are_the_same(one: str, other: str) -> N
     assert (a == b) == (one == other)
 
 
+ABBREVIATIONS = ("mr", "mrs", "ms", "dr", "prof", "st", "vs", "e.g", "i.e", "eq", "eqs", "fig", "cf", "approx", "etc")
 BORDERS = [
-    *(f"So:\nx = {'1' * n}{end}\nb" for n in range(54, 60) for end in ("", "é")),
+    *(f"So:\nX = {'1' * n}{end}\nb" for n in range(54, 60) for end in ("", "é")),
     *(f"See.\n- {'a' * n}{end}\nb" for n in range(95, 101) for end in ("", "é")),
     *(f"So let{comma}{' ' * n}me\tcheck" for n in range(6) for comma in ("", ",", "-")),
     *(f"A{mark}{closer * n} B" for mark in MARKS for closer in CLOSERS for n in range(6)),
     *(f"x\n{' ' * n}{'1' * digits}{mark} a" for n in range(7, 10) for digits in range(1, 5) for mark in ".)"),
-    *(
-        f"{before}{name}. {after}"
-        for name in (*ABBREVIATIONS, "etc")
-        for before in ("a ", "(", "x", ".")
-        for after in "Bb"
-    ),
+    *(f"{before}{name}. {after}" for name in ABBREVIATIONS for before in ("a ", "(", "x", ".") for after in "Bb"),
     *(f"What{blank * n}? {closer * n}{blank * n}" for n in range(6) for closer in '"?' for blank in " \n"),
     *(f"{'a ' * n}12 {'b ' * (size - n)}" for size in (2, 4, 7, 10, 20, 35) for n in (size - 1, size)),
     *(f"{'well ' * n}suppose so. And then {'well ' * n}instead." for n in range(5)),

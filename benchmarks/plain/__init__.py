@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks import plain_coherence
 from benchmarks.plain import episodes, structure
 from benchmarks.plain.phrases import find, lower, tokens, word_count
-from benchmarks.plain.segment import segment
+from benchmarks.plain.steps import segment
 
 from understudy.style.episodes import EPISODES
 from understudy.style.pivots import ALTERNATIVE, BACKTRACK, CONCLUSION, SUPPOSITION, TYPES

@@ -12,7 +12,7 @@ A step is a sentence or a line. It ends
 - never inside code or mathematics (``\( \)``, ``\[ \]``, ``$``, ``$$``, ``\begin``, backticks).
 
 White space goes with the step before it, so that no character is lost: steps tile the text. The rules are written
-once more, plainly, in ``benchmarks/plain/segment.py``; tests hold the two together.
+once more, plainly, in ``benchmarks/plain/steps.py``; tests hold the two together.
 """
 
 from dataclasses import dataclass
