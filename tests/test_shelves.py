@@ -114,7 +114,8 @@ def test_task_scores_any_text(name: str, text: str) -> None:
     problem = task.problems("test", 1, 0)[0]
     assert task.grade(problem, text).value in (None, 0.0, 1.0)
     if isinstance(task, CheckableTask):
-        assert task.check_trace(problem, text, text).value in (None, 0.0, 1.0)
+        scores = task.check_trace(problem, text, text)
+        assert scores[0].grader == "trace" and all(score.value in (None, 0.0, 1.0) for score in scores)
 
 
 @pytest.mark.parametrize("name", TEACHERS)
@@ -126,7 +127,7 @@ def test_teacher_is_right_and_repeatable_whatever_the_order(name: str) -> None:
     for problem, trace in zip(PROBLEMS, traces, strict=True):
         assert trace.problem_id == problem.problem_id
         assert REACH.grade(problem, trace.response).value == 1
-        assert REACH.check_trace(problem, trace.reasoning, trace.response).value == 1
+        assert REACH.check_trace(problem, trace.reasoning, trace.response)[0].value == 1
 
 
 def _template_traces() -> list[Trace]:
@@ -144,7 +145,7 @@ def test_variant_does_what_it_declares(name: str) -> None:
         assert (after.trace_id, after.problem_id) == (before.trace_id, before.problem_id)
         after = replace(after, parent_id=before.trace_id)
         answer = {after.trace_id: REACH.grade(problem, after.response).value}
-        checked = after.reasoning and REACH.check_trace(problem, after.reasoning, after.response).value
+        checked = after.reasoning and REACH.check_trace(problem, after.reasoning, after.response)[0].value
         for claim in [*(f"keeps {c}" for c in variant.keeps), *(f"makes {c}" for c in variant.makes)]:
             assert CLAIMS[claim](before, after, answer, {after.trace_id: checked}) is True, claim
 
@@ -233,7 +234,7 @@ def test_reach_of_any_depth_has_right_teachers(depth: int, operations: int) -> N
             registry.build("models", Piece(name, {}), task=task).generate(problems, Sampling()),
             strict=True,
         ):
-            assert task.check_trace(problem, trace.reasoning, trace.response).value == 1
+            assert task.check_trace(problem, trace.reasoning, trace.response)[0].value == 1
 
 
 PUZZLE = Problem("p", "reach", "from 4 use +3 x2 +7 x9 reach 1 in_2 ?", "answer +7 +3", "test")
@@ -256,7 +257,7 @@ PUZZLE = Problem("p", "reach", "from 4 use +3 x2 +7 x9 reach 1 in_2 ?", "answer 
     ],
 )
 def test_reach_says_at_which_step_a_trace_goes_wrong(reasoning: str, response: str, wrong: str | None) -> None:
-    score = REACH.check_trace(PUZZLE, reasoning, response)
+    score = REACH.check_trace(PUZZLE, reasoning, response)[0]
     assert (score.value, score.explanation) == (
         (1.0, "every step is right and supports the answer") if wrong is None else (0.0, wrong)
     )

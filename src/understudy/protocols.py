@@ -31,20 +31,58 @@ class Task(Protocol):
 
 
 @runtime_checkable
+class RuledTask(Task, Protocol):
+    """A task whose answers can be graded by several rules, because others have scored it by another one."""
+
+    answer_rules: ClassVar[Mapping[str, str]]
+    """In words, by name: what a response must do to count as right. The first is that of ``grade``."""
+
+    def grade_by(self, rule: str, problem: Problem, response: str) -> Score:
+        """As ``grade``, by the rule of that name."""
+        ...
+
+
+@runtime_checkable
 class CheckableTask(Task, Protocol):
     """A task whose traces can be replayed step by step."""
 
     trace_rule: ClassVar[str]
     """In words: what a trace must do to count as right."""
 
-    def check_trace(self, problem: Problem, reasoning: str, response: str) -> Score:
-        """1 if every step is right and they support the response, else 0 and the first step that is wrong."""
+    def check_trace(self, problem: Problem, reasoning: str, response: str) -> Sequence[Score]:
+        """First the verdict, named ``trace``: 1 if every step is right, else 0 and the first step that is wrong.
+
+        Then a score for each part of it that has a name of its own, such as ``class`` or ``all-facts``; null where
+        the trace does not say.
+        """
         ...
 
 
 @runtime_checkable
-class Puzzle(CheckableTask, Protocol):
-    """A procedural task that scripted teachers can write about and an embedded student can learn from scratch.
+class ScriptedTask(CheckableTask, Protocol):
+    """A checkable task with a rule that writes a trace for every problem, right or wrong at each step."""
+
+    def write_trace(self, problem: Problem, correct: bool, rng: Random) -> str | None:
+        """The reasoning; wrong at every sub-step unless ``correct``. Null if this problem cannot have one."""
+        ...
+
+
+@runtime_checkable
+class TaughtTask(Task, Protocol):
+    """A procedural task that an embedded student can learn from scratch."""
+
+    def words(self) -> list[str]:
+        """Every word that prompts, workings, answers and lessons are made of."""
+        ...
+
+    def lesson(self, rng: Random) -> Lesson:
+        """One text that teaches elementary facts or short direct answers; never about a problem of the test split."""
+        ...
+
+
+@runtime_checkable
+class Puzzle(CheckableTask, TaughtTask, Protocol):
+    """A procedural task that scripted teachers can search, one attempt after another.
 
     A *candidate* is a complete attempt at the problem: a tuple of words.
     """
@@ -82,14 +120,6 @@ class Puzzle(CheckableTask, Protocol):
 
     def read_answer(self, response: str) -> tuple[str, ...] | None:
         """The candidate that a response gives, or null."""
-        ...
-
-    def words(self) -> list[str]:
-        """Every word that prompts, workings, answers and lessons are made of."""
-        ...
-
-    def lesson(self, rng: Random) -> Lesson:
-        """One text that teaches elementary facts or short direct answers; never about a problem of the test split."""
         ...
 
 

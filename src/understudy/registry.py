@@ -10,6 +10,7 @@ only the entry that is asked for is imported. Other packages put entries on a sh
 """
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from functools import cache
@@ -120,9 +121,9 @@ def build(shelf: str, piece: Piece, **filled_in: Any) -> Any:
     wanted = {field.name for field in fields(cls)}
     given = {name: value for name, value in filled_in.items() if name in wanted}
     if "task" in given and not isinstance(given["task"], get_type_hints(cls)["task"]):
-        kind = get_type_hints(cls)["task"].__name__
+        kind = re.sub("(?<=[a-z])(?=[A-Z])", " ", get_type_hints(cls)["task"].__name__).lower()
         task = type(given["task"]).__name__.lower()
-        raise StudyError(f"'{piece.name}' cannot work with the task '{task}', which is no {kind.lower()}", TASK_HINT)
+        raise StudyError(f"'{piece.name}' cannot work with the task '{task}', which is no {kind}", TASK_HINT)
     return cls(**values, **given)
 
 

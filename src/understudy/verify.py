@@ -19,7 +19,7 @@ Status = Literal["finished", "truncated", "empty", "malformed", "error"]
 
 
 def verify(traces: Iterable[Trace], problems: Mapping[str, Problem], task: Task) -> list[Score]:
-    """A score ``answer`` for every trace, and a score ``trace`` where the task can replay what was written."""
+    """A score ``answer`` for every trace, and where the task can replay what was written: ``trace`` and its parts."""
     scores = []
     for trace in traces:
         problem = problems.get(trace.problem_id)
@@ -28,7 +28,7 @@ def verify(traces: Iterable[Trace], problems: Mapping[str, Problem], task: Task)
             continue
         scores.append(grade(trace, problem, task))
         if isinstance(task, CheckableTask) and trace.error is None:
-            scores.append(_check(trace, problem, task))
+            scores += _check(trace, problem, task)
     return scores
 
 
@@ -50,13 +50,13 @@ def status(trace: Trace, answer: str | None) -> Status:
     return "malformed" if answer is None else "finished"
 
 
-def _check(trace: Trace, problem: Problem, task: CheckableTask) -> Score:
+def _check(trace: Trace, problem: Problem, task: CheckableTask) -> list[Score]:
     if not trace.reasoning:
-        return Score(trace.trace_id, "trace", None, None, "no trace")
+        return [Score(trace.trace_id, "trace", None, None, "no trace")]
     if trace.finish_reason == "length":
-        return Score(trace.trace_id, "trace", None, None, "not scored: truncated")
-    score = task.check_trace(problem, trace.reasoning, trace.response)
-    return replace(score, trace_id=trace.trace_id, grader="trace")
+        return [Score(trace.trace_id, "trace", None, None, "not scored: truncated")]
+    found = task.check_trace(problem, trace.reasoning, trace.response)
+    return [replace(score, trace_id=trace.trace_id) for score in found]
 
 
 def outcomes(traces: Iterable[Trace], scores: Iterable[Score], arm: str, seed: int, sampling: str) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.errors import StudyError
 from understudy.models.transformers import LIBRARIES
-from understudy.protocols import Lesson, Puzzle, Report
+from understudy.protocols import Lesson, Report, TaughtTask
 from understudy.randomness import seed_of, stream
 from understudy.registry import entry, require
 from understudy.style.phrases import ALL as PHRASES
@@ -36,7 +36,7 @@ class TinyLlama:
     ``base_tokens`` is the length of that first course; ``context`` bounds prompt and completion together, in tokens.
     """
 
-    task: Puzzle
+    task: TaughtTask
     width: int = 96
     layers: int = 4
     heads: int = 4

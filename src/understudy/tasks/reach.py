@@ -79,8 +79,11 @@ class Reach:
         why = "reaches the target" if right else "does not reach the target" if candidate else "no answer found"
         return Score("", "answer", float(right), read, why)
 
-    def check_trace(self, problem: Problem, reasoning: str, response: str) -> Score:
+    def check_trace(self, problem: Problem, reasoning: str, response: str) -> list[Score]:
         """Replay the trace sentence by sentence; the explanation names the first that is wrong."""
+        return [self._replay(problem, reasoning, response)]
+
+    def _replay(self, problem: Problem, reasoning: str, response: str) -> Score:
         asked = rules.parse(problem.prompt)
         confirmed: tuple[str, ...] = ()
         chain: tuple[str, ...] = ()
