@@ -26,8 +26,8 @@ LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 
 
 sys.path.append(str(ROOT / "docs"))
-BY_HAND = {"episodes.md"}
-"""Pages of the reference that are not generated: the guideline of the labels is the source itself."""
+BY_HAND = {"agreement.md", "episodes.md"}
+"""Pages of the reference that are not generated: what the graders were judged by, and the guideline of the labels."""
 
 
 def generated() -> dict[str, str]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -376,6 +377,58 @@ def test_the_commands_on_real_files(understudy: Understudy, tmp_path: Path) -> N
     assert done.returncode == 0 and "2,328 traces written" in done.stdout, done.stderr
     assert understudy("import", rows, "--out", back).returncode == 0
     assert tables.read(back).equals(tables.read(out))
+
+
+def test_an_export_can_leave_out_what_did_not_finish(understudy: Understudy, tmp_path: Path) -> None:
+    said = {
+        "fine": "so 4 </think> 4",
+        "cut": "on and on",
+        "failed": "Error code: 500",
+        "empty": "so 4 </think>",
+    }
+    rows = [{**ROW, "question": name, "response": response} for name, response in said.items()]
+    lines(tmp_path / "m.jsonl", [*rows, {**ROW, "question": "fine too"}])
+    for out in ("rows.jsonl", "rows.parquet"):
+        done = understudy(
+            *("export", "m.jsonl", "--format", "messages", "--only", "finished", "--out", out), cwd=tmp_path
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-2:] == [
+            f"2 traces written to {out}",
+            "3 left out: 1 truncated, 1 failed, 1 empty",
+        ]
+        found, _ = read(tmp_path / out)
+        assert sorted(str(trace.metadata["prompt"]) for trace in found) == ["fine", "fine too"]
+    everything = understudy("export", "m.jsonl", "--format", "messages", "--out", "rows.jsonl", cwd=tmp_path)
+    assert everything.stdout.splitlines()[-1] == "5 traces written to rows.jsonl"
+    refused(
+        understudy("export", "m.jsonl", "--format", "messages", "--only", "x", "--out", "y.jsonl", cwd=tmp_path), "'x'"
+    )
+
+
+def test_a_batch_without_a_finished_trace_does_not_hide_the_columns(tmp_path: Path) -> None:
+    failed, fine = Trace("a", "a", "m", "", finish_reason="error"), Trace("b", "b", "m", "4")
+    left_out: Counter[str] = Counter()
+    frames = exchange.finished((tables.to_frame(Trace, [trace]) for trace in (failed, fine)), left_out)
+    assert exchange.export(frames, "messages", tmp_path / "rows.parquet") == 1
+    assert read(tmp_path / "rows.parquet")[0] == [fine] and left_out == {"failed": 1}
+
+
+@pytest.mark.parametrize("command", ["import", "profile", "export"])
+def test_files_of_questions_alone_hold_no_trace(understudy: Understudy, tmp_path: Path, command: str) -> None:
+    (tmp_path / "more").mkdir()
+    one = lines(tmp_path / "q.jsonl", [{"question": f"{n}?", "answer": "4"} for n in range(3)])
+    two = lines(tmp_path / "more" / "q.jsonl", [{"question": "b?", "answer": "4"}])
+    out = {
+        "import": ("--out", tmp_path / "t.parquet"),
+        "profile": ("--html", tmp_path / "p.html"),
+        "export": ("--format", "messages", "--out", tmp_path / "r.jsonl"),
+    }[command]
+    refused(understudy(command, one, *out), "q.jsonl holds no trace", "3 rows dropped: it is a question", "--map")
+    assert sorted(tmp_path.rglob("*.*")) == [two, one]
+    other = lines(tmp_path / "t.jsonl", [ROW])
+    refused(understudy(command, one, two, *out), "none of the 2 files", "4 rows")
+    assert understudy(command, one, other, *out).returncode == 0
 
 
 @pytest.mark.parametrize(

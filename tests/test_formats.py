@@ -276,6 +276,15 @@ def test_reference_answers_are_text(gold: object, text: str) -> None:
     assert read({"question": "?", "response": "4", "gold": gold})[0].metadata["answer"] == text
 
 
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [("messages", "role and content"), ("inline-think", "role and content"), ("sharegpt", "from and value")],
+)
+def test_a_row_that_is_no_chat_is_skipped_by_formats_of_chats(name: str, keys: str) -> None:
+    found = form(name).read({"question": "?", "messages": [{"said": "4"}]}, False)
+    assert isinstance(found, Skip) and keys in found.reason
+
+
 def test_samples_of_one_row_are_told_apart() -> None:
     row = {"prompt": "?", "llm": "m", "output": ["a", "", None, f"{OPEN}d"], "thinking": ["x", "y", None, None]}
     found = read({**row, "score": [1, 0, 0, 0], "tokens_completion": [5, 6, 7, 8]})

@@ -5,6 +5,7 @@ import json
 import random
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -12,16 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from conftest import DATA
+from conftest import DATA, Understudy
 from test_report import Page
-from understudy.errors import InputError
-from understudy.report.profile import Comparison, Corpus, build, charts
-from understudy.report.profile.columns import EPISODES, MEASURES, STAGES, STEPS
+from understudy import tables
+from understudy.cli.profiling import write_measures
+from understudy.contrast import CARRIERS, Contrast, Figure
+from understudy.errors import InputError, RunError
+from understudy.report.profile import Corpus, build, charts
+from understudy.report.profile.columns import EPISODES, MEASURES, STAGES
+from understudy.report.profile.corpora import corpora
 from understudy.report.profile.excerpts import FOLD, MOST, Excerpt, excerpt, groups
 from understudy.report.profile.overview import contrast
 from understudy.report.profile.ratios import ratio, share
 from understudy.report.profile.ribbon import BINS, shares
 from understudy.report.profile.trees import trees
+from understudy.types import Step, Trace
 
 REAL = DATA / "traces" / "mip" / "gsm8k_wellposed_deepseekR1.jsonl.gz"
 SENTENCE = "Okay, the train goes 60 miles. Wait, let me check that again. Alternatively, add them. So it is 12."
@@ -61,11 +67,15 @@ def corpus(texts: list[str], seed: int = 0, questions: list[str] | None = None) 
     return Corpus(
         measures,
         pl.DataFrame({"trace_id": ids, "text": texts, "question": questions or [None] * len(ids)}),
-        pl.DataFrame(steps, schema=STEPS),
+        pl.DataFrame(steps, schema=tables.SCHEMAS[Step]),
     )
 
 
-def compared(**changes: object) -> Comparison:
+def figure(value: float | None, lower: float | None = None, upper: float | None = None) -> Figure:
+    return Figure("a figure", value, lower, upper, (20, 30), 10, "made up")
+
+
+def compared(**changes: object) -> Contrast:
     rows = [
         {"measure": measure, "kind": kind, "n_a": 20, "n_b": 30, "mean_a": 2.0, "mean_b": 1.0, "effect": effect}
         | {"lower": None if effect is None else effect - 0.1, "upper": None if effect is None else effect + 0.1}
@@ -77,7 +87,22 @@ def compared(**changes: object) -> Comparison:
             ("realization", "matched", None),
         )
     ]
-    found = Comparison("A", "B", pl.DataFrame(rows), "Cliff's delta", distance=1.5, auc=0.98, length_auc=0.9)
+    found = Contrast(
+        names=("A", "B"),
+        n=(20, 30),
+        excluded=(0, 0),
+        shared=10,
+        rows=pl.DataFrame(rows),
+        matched=(5, 5),
+        balance=None,
+        distance=figure(1.5),
+        distance_null=0.1,
+        auc=figure(0.98),
+        auc_matched=figure(0.8, 0.6, 0.9),
+        auc_length=figure(0.9),
+        carriers=CARRIERS.to_frame(),
+        seed=0,
+    )
     return replace(found, **changes)  # type: ignore[arg-type]
 
 
@@ -199,7 +224,13 @@ def test_the_comparison_lists_every_row_and_says_what_could_not_be_matched() -> 
     ]
     assert found.table.rows[2][4] == "–"
     assert "1 of 1 measures" in found.sentences[-1]
-    assert "AUC of 0.980" in " ".join(found.sentences)
+
+
+def test_every_auc_is_given_with_its_interval_where_there_is_one() -> None:
+    said = " ".join(contrast(compared()).sentences)
+    assert "AUC of 0.980 on traces" in said
+    assert "among traces of like length, 0.800 [0.600, 0.900]; by length alone, 0.900 (" in said
+    assert "like length" not in " ".join(contrast(compared(auc_matched=figure(None))).sentences)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +242,7 @@ def test_a_comparison_without_any_effect(rows: pl.DataFrame) -> None:
 
 
 def test_a_comparison_of_nothing() -> None:
-    found = compared(rows=compared().rows.clear(), distance=None, auc=None)
+    found = compared(rows=compared().rows.clear(), distance=figure(None), auc=figure(None))
     assert "No measure could be compared." in Page(build({"A": corpus(["x"])}, found)).text
 
 
@@ -343,6 +374,60 @@ def test_what_is_null_is_in_no_figure() -> None:
     assert ratio(frame, pl.col("x")).n == 2
     assert ratio(frame.head(0), pl.col("x")).value is None
     assert ratio(frame.head(1), pl.col("x")).lower is None
+
+
+def graded(**answers: object) -> dict[str, pl.DataFrame]:
+    """Measures by outcome, of traces that all say 4 and have these reference answers."""
+    traces = [
+        Trace(name, name, "m", "The answer is 4.", error="timeout" if name == "failed" else None, metadata=metadata)
+        for name, metadata in answers.items()
+        if isinstance(metadata, dict)
+    ]
+    found = corpora([tables.to_frame(Trace, traces)], "R1", by="correct")
+    return {name: one.measures for name, one in found.items()}
+
+
+def test_corpora_are_parted_by_the_reference_that_came_with_a_trace() -> None:
+    found = graded(
+        solution={"answer": "It is 2 + 2.\nSo 17 / 17 is 1.\n#### 4"},
+        number={"answer": 4},
+        other={"answer": "#### 5"},
+        text={"answer": "four"},
+        nothing={},
+        failed={"answer": "4"},
+    )
+    assert {name: one["trace_id"].to_list() for name, one in found.items()} == {
+        "R1: right": ["solution", "number"],
+        "R1: wrong": ["other"],
+        "R1: not graded": ["text", "nothing", "failed"],
+    }
+
+
+def test_texts_and_steps_are_of_as_many_traces_as_asked_for() -> None:
+    traces = [Trace(f"{n}", f"{n}", "m", SENTENCE) for n in range(5)]
+    frames = [tables.to_frame(Trace, traces[:2]), tables.to_frame(Trace, traces[2:])]
+    for sample in (0, 3):
+        found = corpora(frames, "R1", sample=sample)["R1"]
+        assert (len(found.measures), len(found.texts), found.steps["trace_id"].n_unique()) == (5, sample, sample)
+        assert Page(build({"R1": found})).open == []
+
+
+def test_measures_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    found = {"A": corpus([SENTENCE] * 2), "B": corpus([SENTENCE], seed=1)}
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(RunError, match="cannot write to"):
+        write_measures(tmp_path / "folder", found)
+    assert list(tmp_path.rglob("*")) == [tmp_path / "folder"]
+    write_measures(tmp_path / "m.parquet", found)
+    assert pl.read_parquet(tmp_path / "m.parquet")["corpus"].to_list() == ["A", "A", "B"]
+
+
+def test_json_on_stdout_does_not_keep_the_page_from_being_written(understudy: Understudy, tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text(json.dumps({"question": "a?", "response": SENTENCE}))
+    done = understudy("profile", "m.jsonl", "--json", "-", "--html", "p.html", "--parquet", "p.parquet", cwd=tmp_path)
+    assert json.loads(done.stdout)["corpora"]["m"]["n"] == 1
+    assert SENTENCE.split(".")[0] in Page((tmp_path / "p.html").read_text(encoding="utf-8")).text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.jsonl", "p.html", "p.parquet"]
 
 
 @pytest.mark.skipif(not REAL.is_file(), reason="the shared traces are not here")

@@ -7,9 +7,9 @@ An entry is a frozen dataclass whose fields are its parameters in a study file. 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
-from understudy.types import Problem, Sampling, Score, Skip, Split, Trace
+from understudy.types import FinishReason, Problem, Sampling, Score, Skip, Split, Trace
 
 Report = Callable[[int, int], None]
 """Told how far a stage has come: units done, units in all."""
@@ -64,6 +64,26 @@ class ScriptedTask(CheckableTask, Protocol):
 
     def write_trace(self, problem: Problem, correct: bool, rng: Random) -> str | None:
         """The reasoning; wrong at every sub-step unless ``correct``. Null if this problem cannot have one."""
+        ...
+
+
+@runtime_checkable
+class RescoredTask(RuledTask, CheckableTask, Protocol):
+    """A task that can read the rows in which others published the outputs of their models."""
+
+    whole_text_rules: ClassVar[frozenset[str]]
+    """Of ``answer_rules``: those whose ``response`` is to be the whole text that a model wrote, as it was published."""
+
+    def identify(self, row: Mapping[str, Any]) -> str | None:
+        """The id of the problem that a row answers, from what it says of the question; null if it does not say."""
+        ...
+
+    def problem_of(self, row: Mapping[str, Any], file: str = "") -> Problem | None:
+        """The problem with the gold that the row itself carries, or null. ``file`` names the file that it is from."""
+        ...
+
+    def read(self, prediction: str) -> tuple[str | None, str, FinishReason | None]:
+        """Reasoning (null: none), response, and how the text ended (null: it does not say) of what a model wrote."""
         ...
 
 
@@ -132,12 +152,46 @@ class Model(Protocol):
         ...
 
 
+class Found(NamedTuple):
+    """An answer that was read in a text, and where in it it stood."""
+
+    answer: str
+    how: str
+
+
+class Verdict(NamedTuple):
+    """What a comparison with the reference gave, in [0, 1], or null: it cannot be said; and why."""
+
+    value: float | None
+    why: str
+
+
 @runtime_checkable
 class Grader(Protocol):
-    """A rule that compares a response with the reference answer of its problem."""
+    """A rule that reads the answer in a response, and compares it with the reference of the problem.
+
+    ``graders.score`` makes ``grade`` of the two.
+    """
+
+    def extract(self, problem: Problem, response: str) -> Found | None:
+        """The answer that any text gives; null if it gives none. The reference is not looked at."""
+        ...
+
+    def compare(self, problem: Problem, answer: str) -> Verdict:
+        """How well an answer that ``extract`` read agrees with the reference. Never raises."""
+        ...
 
     def grade(self, problem: Problem, response: str) -> Score:
         """As ``Task.grade``: any text gives a score."""
+        ...
+
+
+@runtime_checkable
+class BatchGrader(Grader, Protocol):
+    """A grader that is faster, or cheaper, over many responses at once."""
+
+    def grade_all(self, pairs: Sequence[tuple[Problem, str]]) -> list[Score]:
+        """``grade`` of each problem and response, in their order."""
         ...
 
 
@@ -146,14 +200,29 @@ class Variant(Protocol):
     """A change of a trace that declares what it keeps, so that ``vary`` can measure whether it did."""
 
     keeps: ClassVar[frozenset[str]]
-    """Of ``reasoning``, ``response``, ``answer`` (still right), ``length`` (words, ± 10 %), and of the parts of style
-    ``pivots``, ``steps``, ``episodes``, ``stages``, ``structure``: what the change must not touch."""
+    """What the change must not touch. Of the text (the reasoning; the response if no reasoning was visible): ``words``
+    (none is lost), ``order`` (the words that are in both stand in the same order), ``length`` (words, ± 10 %), ``body``
+    (all but the last third of its steps). Of the rest: ``reasoning``, ``response``, ``ending`` (the response; its last
+    step where it is the text), ``answer`` (still right). Of the style of the text: ``pivots``, ``steps``, ``episodes``,
+    ``stages``, ``structure``."""
     makes: ClassVar[frozenset[str]]
-    """Of ``wrong-answer``, ``wrong-trace``, ``no-trace``: what must hold of every changed trace. A part of style that
-    it must move is ``other-pivots``, ``other-steps`` and so on."""
+    """Of ``wrong-answer``, ``wrong-trace``, ``no-trace``, ``shorter`` (fewer words), ``other-order`` (of the words),
+    ``no-pivots``, ``three-pivot-types`` (or all four), ``four-stages``: what must hold of every changed trace. A part
+    of style that it must move is ``other-pivots``, ``other-steps`` and so on."""
 
     def vary(self, trace: Trace, problem: Problem, rng: Random) -> Trace | Skip:
         """The changed trace (same ids; ``vary`` adds the lineage), or the reason why there is none."""
+        ...
+
+
+@runtime_checkable
+class BatchVariant(Variant, Protocol):
+    """A variant that changes many traces at once, because it asks a model."""
+
+    def vary_all(
+        self, traces: Sequence[Trace], problems: Sequence[Problem], rngs: Sequence[Random]
+    ) -> Sequence[Trace | Skip]:
+        """``vary`` of each trace with its problem and its own generator, in their order."""
         ...
 
 

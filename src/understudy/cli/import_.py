@@ -1,14 +1,17 @@
 """understudy import: traces that others wrote, as our table."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     import polars as pl
 
+    from understudy.errors import InputError
     from understudy.exchange import Count, Reading
 
 HEADINGS = ("file", "format", "rows", "used", "duplicates", "dropped")
@@ -50,19 +53,38 @@ def import_(
 
 
 def watched(reading: "Reading") -> "Iterator[pl.DataFrame]":
-    """The batches of a reading, with a bar on a terminal if it takes more than two seconds."""
+    """The batches of a reading, with a bar on a terminal if it takes more than two seconds.
+
+    Raises ``InputError`` at the end if there was no trace at all.
+    """
     from understudy.cli.screen import bar
 
     with bar("reading", reading.size) as move:
         for frame in reading:
             move(reading.position)
             yield frame
+    if not any(count.traces for count in reading.counts):
+        raise _no_trace(reading.counts)
 
 
-def show(counts: "Iterable[Count]") -> None:
-    """The table at the end of an import: rows = used + duplicates + dropped; then why rows were dropped."""
+def _no_trace(counts: "Sequence[Count]") -> "InputError":
+    """The error, with the reason that most rows have."""
+    from understudy.errors import InputError
+
+    where = f"{counts[0].file} holds no trace" if len(counts) == 1 else f"none of the {len(counts)} files holds a trace"
+    reasons = _reasons(counts).most_common(1)
+    why = "".join(f"; {number:,} rows dropped: {reason}" for reason, number in reasons)
+    return InputError(where + why, "if a field holds responses, name it: --map response=FIELD")
+
+
+def _reasons(counts: "Iterable[Count]") -> "Counter[str]":
     from collections import Counter
 
+    return sum((count.dropped for count in counts), Counter())
+
+
+def show(counts: "Sequence[Count]") -> None:
+    """The table at the end of an import: rows = used + duplicates + dropped; then why rows were dropped."""
     from understudy.cli.screen import print_table
 
     plain = [_plain(count) for count in counts]
@@ -71,8 +93,7 @@ def show(counts: "Iterable[Count]") -> None:
     if len(rows) > 1:
         rows.append(["all", "", *(f"{sum(one[name] for one in plain):,}" for name in figures)])
     print_table([*HEADINGS, *TRACES], rows, right=range(2, 11))
-    reasons: Counter[str] = sum((Counter(one["reasons"]) for one in plain), Counter())
-    for reason, number in reasons.most_common():
+    for reason, number in _reasons(counts).most_common():
         print(f"{number:,} dropped: {reason}")
 
 

@@ -26,24 +26,28 @@ def profile(
 
     understudy profile r1.jsonl.gz --against gpt4o.jsonl.gz --html page.html
     """
+    from understudy import rundir
     from understudy.cli import profiling
+    from understudy.cli.import_ import mapping
     from understudy.cli.screen import print_table
 
     called = profiling.names(files, against, names)
+    fields = mapping(map_ or [])
     found: dict[str, Corpus] = {}
     for name, group in zip(called, [files, *([against] if against else [])], strict=True):
-        found |= profiling.read(group, name, profiling.mapping(map_), by, core, tokenizer, keep_readable)
+        found |= profiling.read(group, name, fields, by, core, tokenizer, keep_readable, texts=html is not None)
     contrast = profiling.compare(found)
-    if json and str(json) == "-":
+    if str(json) == "-":
         print(profiling.as_json(found, contrast))
-        return
-    print_table(*profiling.table(found), right=range(1, len(found) + 1))
-    if contrast:
-        print()
-        print_table(*profiling.differences(contrast), right=range(1, 6))
-        print(profiling.verdict(contrast))
+        json = None
+    else:
+        print_table(*profiling.table(found), right=range(1, len(found) + 1))
+        if contrast:
+            print()
+            print_table(*profiling.differences(contrast), right=range(1, 6))
+            print(profiling.verdict(contrast))
     for file, make in ((html, profiling.as_html), (json, profiling.as_json)):
         if file:
-            profiling.write(file, make(found, contrast))
+            rundir.write_text(file, make(found, contrast))
     if parquet:
         profiling.write_measures(parquet, found)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from understudy.contrast import Contrast, Figure
-    from understudy.report.profile import Comparison, Corpus
+    from understudy.report.profile import Corpus
 
 Table = tuple[list[str], list[list[str]]]
 
@@ -27,13 +27,6 @@ def names(files: Sequence[Path], against: Sequence[Path] | None, given: str | No
     return called
 
 
-def mapping(pairs: list[str] | None) -> dict[str, str]:
-    """The fields to read, by role."""
-    from understudy.cli.import_ import mapping as parse
-
-    return parse(pairs or [])
-
-
 def read(
     files: Sequence[Path],
     name: str,
@@ -42,18 +35,22 @@ def read(
     core: bool,
     tokenizer: Path | None,
     keep_readable: bool,
+    texts: bool,
 ) -> "dict[str, Corpus]":
-    """The corpora of these files. What an import would say of the rows goes to stderr where some are not used."""
+    """The corpora of these files, with ``texts`` for the page or without.
+
+    What an import would say of the rows goes to stderr where some are not used.
+    """
     from understudy import exchange
     from understudy.cli.import_ import watched
     from understudy.cli.screen import messages
     from understudy.errors import InputError, did_you_mean
-    from understudy.report.profile.corpora import BY, corpora
+    from understudy.report.profile.corpora import BY, SAMPLE, corpora
 
     if by is not None and by not in BY:
         raise InputError(f"traces cannot be parted by '{by}'", did_you_mean(by, BY))
     reading = exchange.traces(files, mapping=fields, keep_readable=keep_readable)
-    found = corpora(watched(reading), name, by, core, tokenizer, _cores())
+    found = corpora(watched(reading), name, by, core, tokenizer, _cores(), SAMPLE if texts else 0)
     for count in reading.counts:
         lost = {"duplicates": count.duplicates, "dropped": count.dropped.total(), "stored errors": count.errors}
         if count.damage:
@@ -61,8 +58,6 @@ def read(
         left_out = ", ".join(f"{number:,} {what}" for what, number in lost.items() if number)
         if left_out:
             messages().print(f"{count.file}: {count.rows:,} rows, of them {left_out}")
-    if not found:
-        raise InputError(f"{files[0]} holds no trace")
     return found
 
 
@@ -80,30 +75,33 @@ def compare(found: "Mapping[str, Corpus]") -> "Contrast | None":
 def table(found: "Mapping[str, Corpus]") -> Table:
     """A row a figure, a column a corpus."""
     from understudy.profile import summarise
+    from understudy.report.cells import DASH
 
     columns = [summarise(corpus.measures).row(0, named=True) for corpus in found.values()]
     rows = [[_called(key), *(_figure(key, column[key]) for column in columns)] for key in columns[0]]
-    return ["", *found], [row for row in rows if any(cell != "–" for cell in row[1:])]
+    return ["", *found], [row for row in rows if any(cell != DASH for cell in row[1:])]
 
 
 def differences(contrast: "Contrast") -> Table:
     """Raw and length-controlled effects, the largest first among those without length; the rest is in the page."""
     import polars as pl
 
+    from understudy.report import cells
+
     rows = contrast.rows.sort(pl.col("effect").abs(), descending=True, nulls_last=True)
     wanted = pl.concat([rows.filter(kind=kind).head(8) for kind in ("density", "matched", "raw")])
-    cells = [
+    shown = [
         [
             f"{_called(row['measure'])} ({row['kind']})",
             _number(row["mean_a"]),
             _number(row["mean_b"]),
             _number(row["effect"]),
             f"[{_number(row['lower'])}, {_number(row['upper'])}]",
-            _p(row["p_adjusted"]),
+            cells.probability(row["p_adjusted"]),
         ]
         for row in wanted.iter_rows(named=True)
     ]
-    return ["difference", *contrast.names, "Hedges' g", "95 % interval", "p (Holm)"], cells
+    return ["difference", *contrast.names, "Hedges' g", "95 % interval", "p (Holm)"], shown
 
 
 def verdict(contrast: "Contrast") -> str:
@@ -123,7 +121,7 @@ def as_html(found: "Mapping[str, Corpus]", contrast: "Contrast | None") -> str:
     """The page."""
     from understudy.report.profile import build
 
-    return build(found, _comparison(contrast) if contrast else None)
+    return build(found, contrast)
 
 
 def as_json(found: "Mapping[str, Corpus]", contrast: "Contrast | None") -> str:
@@ -141,47 +139,20 @@ def as_json(found: "Mapping[str, Corpus]", contrast: "Contrast | None") -> str:
     return json.dumps({"corpora": summaries, "contrast": compared}, ensure_ascii=False, indent=1)
 
 
-def write(file: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    from understudy.rundir import write_text
-
-    write_text(file, text)
-
-
 def write_measures(file: Path, found: "Mapping[str, Corpus]") -> None:
-    """All measures in one table, with the name of each trace's corpus."""
+    """All measures in one table, with the name of each trace's corpus; it is there whole or not at all."""
     import polars as pl
 
-    from understudy import tables
+    from understudy import rundir, tables
 
     named = [corpus.measures.with_columns(corpus=pl.lit(name)) for name, corpus in found.items()]
-    tables.write(pl.concat(named), file, "measure")
-
-
-def _comparison(contrast: "Contrast") -> "Comparison":
-    from understudy.report.profile import Comparison
-
-    return Comparison(
-        *contrast.names,
-        rows=contrast.rows,
-        effect="Hedges' g",
-        distance=contrast.distance.value,
-        distance_interval=_bounds(contrast.distance),
-        null_distance=contrast.distance_null,
-        auc=contrast.auc.value,
-        auc_interval=_bounds(contrast.auc),
-        length_auc=contrast.auc_length.value,
-        carriers=contrast.carriers["measure"].to_list(),
-    )
-
-
-def _bounds(figure: "Figure") -> tuple[float, float] | None:
-    return None if figure.lower is None or figure.upper is None else (figure.lower, figure.upper)
+    with rundir.whole(file) as partial:
+        tables.write(pl.concat(named), partial, "measure")
 
 
 def _interval(figure: "Figure") -> str:
-    bounds = _bounds(figure)
-    return _number(figure.value) + (f" [{_number(bounds[0])}, {_number(bounds[1])}]" if bounds else "")
+    bounds = "" if figure.lower is None else f" [{_number(figure.lower)}, {_number(figure.upper)}]"
+    return _number(figure.value) + bounds
 
 
 def _cores() -> int:
@@ -198,18 +169,16 @@ def _called(name: str) -> str:
 
 
 def _figure(key: str, value: Any) -> str:
-    if value is None:
-        return "–"
-    if key.startswith("share"):
-        return f"{100 * value:.1f} %"
-    return f"{value:,}" if isinstance(value, int) else _number(value)
+    from understudy.report import cells
+
+    if key.startswith("share") and value is not None:
+        return f"{cells.percent(value)} %"
+    return cells.decimal(value, 0) if isinstance(value, int) else _number(value)
 
 
 def _number(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.1f}" if abs(value) >= 100 else f"{value:.2f}"
+    """With fewer decimals where it is large."""
+    from understudy.report import cells
 
-
-def _p(value: float | None) -> str:
-    return "–" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+    size = abs(value or 0)
+    return cells.decimal(value, 0 if size >= 1000 else 1 if size >= 100 else 2)

@@ -1,6 +1,7 @@
 """Batches of traces, written as one table of ours or as rows of a format that others read."""
 
 import gzip
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -22,6 +23,25 @@ def write(frames: Iterable[pl.DataFrame], out: Path) -> None:
     """Write batches of traces as one table, which is there whole or not at all."""
     with rundir.whole(out) as partial:
         tables.write_frames(frames, tables.SCHEMAS[Trace], partial, "trace")
+
+
+def finished(frames: Iterable[pl.DataFrame], left_out: Counter[str]) -> Iterator[pl.DataFrame]:
+    """Batches without the traces that failed, were truncated or are empty (no response), which are counted."""
+    failed = pl.col("error").is_not_null() | (pl.col("finish_reason") == "error")
+    reason = (
+        pl.when(failed.fill_null(False))
+        .then(pl.lit("failed"))
+        .when(pl.col("finish_reason") == "length")
+        .then(pl.lit("truncated"))
+        .when(pl.col("response").str.strip_chars() == "")
+        .then(pl.lit("empty"))
+    )
+    for frame in frames:
+        reasons = frame.select(reason=reason)["reason"]
+        left_out.update(reasons.drop_nulls())
+        kept = frame.filter(reasons.is_null())
+        if len(kept):  # the first batch of a file says which columns it has
+            yield kept
 
 
 def export(frames: Iterable[pl.DataFrame], form: str, out: Path) -> int:

@@ -1,10 +1,11 @@
 """Conversations: the last turn of the assistant is the attempt, the user's turn before it the prompt."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from understudy.formats._attempt import attempt
+from understudy.formats._carry import restore_inline, unpack
 from understudy.formats._names import HOLDERS
 from understudy.types import Skip, Trace
 
@@ -60,6 +61,29 @@ def chat(turns: Sequence[Mapping[str, Any]], role: str = "role", text: str = "co
     if asked is None:
         return Chat(None, before, read[last])
     return Chat(before[asked].text, before[:asked] + before[asked + 1 :], read[last])
+
+
+def read(
+    row: Mapping[str, Any],
+    thinks: bool,
+    form: str,
+    restored: Callable[[dict[str, Any], Chat], Trace],
+    role: str = "role",
+    text: str = "content",
+) -> list[Trace] | Skip:
+    """The trace of a row of turns with these keys; ``restored`` makes that of a row which the format ``form`` wrote."""
+    name = holder(row, role, text)
+    if name is None:
+        return Skip(f"it holds no messages with {role} and {text}")
+    found = chat(row[name], role, text)
+    if found and (carried := unpack(form, row)) is not None:
+        return [restored(carried, found)]
+    return trace(row, found, frozenset((name,)), thinks)
+
+
+def inlined(carried: dict[str, Any], found: Chat) -> Trace:
+    """The trace that was packed, its reasoning between tags in the attempt's text."""
+    return restore_inline(carried, found.prompt or "", found.attempt.text)
 
 
 def trace(row: Mapping[str, Any], found: Chat | None, used: frozenset[str], thinks: bool) -> list[Trace] | Skip:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from understudy.formats._carry import COLUMN, inline, pack, prompt_of, restore_inline, unpack
-from understudy.formats._chat import chat, history, holder, trace
+from understudy.formats._carry import COLUMN, inline, pack, prompt_of, unpack
+from understudy.formats._chat import chat, history, holder, inlined, read
 from understudy.markers import CLOSE
 from understudy.registry import entry
 from understudy.types import Skip, Trace
@@ -32,13 +32,7 @@ class InlineThink:
 
     def read(self, row: Mapping[str, Any], thinks: bool) -> list[Trace] | Skip:
         """The assistant's last turn. Turns before the prompt are kept in ``metadata["history"]``."""
-        name = holder(row, "role", "content")
-        if name is None:
-            return Skip("it holds no messages with role and content")
-        found = chat(row[name])
-        if found and (carried := unpack(NAME, row)) is not None:
-            return [restore_inline(carried, found.prompt or "", found.attempt.text)]
-        return trace(row, found, frozenset((name,)), thinks)
+        return read(row, thinks, NAME, inlined)
 
     def write(self, trace: Trace) -> dict[str, Any]:
         """A row of messages."""

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from understudy.formats._carry import COLUMN, pack, prompt_of, restore, unpack
-from understudy.formats._chat import chat, history, holder, trace
+from understudy.formats._carry import COLUMN, pack, prompt_of, restore
+from understudy.formats._chat import Chat, history, holder, read
 from understudy.registry import entry
 from understudy.types import Skip, Trace
 
@@ -31,13 +31,7 @@ class Messages:
 
     def read(self, row: Mapping[str, Any], thinks: bool) -> list[Trace] | Skip:
         """The assistant's last turn. Turns before the prompt are kept in ``metadata["history"]``."""
-        name = holder(row, "role", "content")
-        if name is None:
-            return Skip("it holds no messages with role and content")
-        found = chat(row[name])
-        if found and (carried := unpack(NAME, row)) is not None:
-            return [restore(carried, found.prompt or "", found.attempt.reasoning, found.attempt.text)]
-        return trace(row, found, frozenset((name,)), thinks)
+        return read(row, thinks, NAME, _restored)
 
     def write(self, trace: Trace) -> dict[str, Any]:
         """A row of messages."""
@@ -45,3 +39,7 @@ class Messages:
         user = {"role": "user", "content": prompt_of(trace)}
         written = {"role": "assistant", "content": trace.response, "reasoning_content": trace.reasoning or ""}
         return {"messages": [*turns, user, written], COLUMN: pack(NAME, trace)}
+
+
+def _restored(carried: dict[str, Any], found: Chat) -> Trace:
+    return restore(carried, found.prompt or "", found.attempt.reasoning, found.attempt.text)

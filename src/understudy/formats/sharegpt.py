@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from understudy.formats._carry import COLUMN, inline, pack, prompt_of, restore_inline, unpack
-from understudy.formats._chat import chat, history, holder, trace
+from understudy.formats._carry import COLUMN, inline, pack, prompt_of
+from understudy.formats._chat import history, holder, inlined, read
 from understudy.registry import entry
 from understudy.types import Skip, Trace
 
 NAME = "sharegpt"
+KEYS = ("from", "value")
 SPEAKERS = {"user": "human", "assistant": "gpt"}
 
 
@@ -24,17 +25,11 @@ class Sharegpt:
 
     def reads(self, row: Mapping[str, Any]) -> bool:
         """Whether the row holds turns with from and value."""
-        return holder(row, "from", "value") is not None
+        return holder(row, *KEYS) is not None
 
     def read(self, row: Mapping[str, Any], thinks: bool) -> list[Trace] | Skip:
         """The last turn of gpt. Turns before the prompt are kept in ``metadata["history"]``."""
-        name = holder(row, "from", "value")
-        if name is None:
-            return Skip("it holds no conversation with from and value")
-        found = chat(row[name], "from", "value")
-        if found and (carried := unpack(NAME, row)) is not None:
-            return [restore_inline(carried, found.prompt or "", found.attempt.text)]
-        return trace(row, found, frozenset((name,)), thinks)
+        return read(row, thinks, NAME, inlined, *KEYS)
 
     def write(self, trace: Trace) -> dict[str, Any]:
         """A row with one conversation."""

@@ -13,10 +13,12 @@ answers: on 582 questions of GSM8K it takes 8 points off GPT-4o's accuracy and h
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from understudy.graders import score
+from understudy.protocols import Found, Verdict
 from understudy.registry import entry
 from understudy.types import Problem, Score
 
@@ -56,20 +58,24 @@ _PLAINER = (
 class Number:
     """The last boxed number, else after ``####``, "answer is" or "A:", else from the last sentence."""
 
-    def grade(self, problem: Problem, response: str) -> Score:
-        """1 if the numbers are equal, 0 if not or if the response is blank, null if either cannot be read."""
+    def extract(self, problem: Problem, response: str) -> Found | None:
+        """The number, as ``find`` reads it: the question tells which numbers are restated."""
+        return find(response, problem.prompt)
+
+    def compare(self, problem: Problem, answer: str) -> Verdict:
+        """1 if the numbers are equal, 0 if not, null if the reference holds none."""
         reference = extract(problem.answer or "")
         wanted = None if reference is None else value(reference)
         if wanted is None:
-            return _score(None, None, f"the reference {problem.answer!r:.80} holds no number")
-        if not response.strip():
-            return _score(0.0, None, "the response is blank")
-        answer = extract(response, problem.prompt)
-        given = None if answer is None else value(answer)
+            return Verdict(None, f"the reference {problem.answer!r:.80} holds no number")
+        given = value(answer)
         if given is None:
-            return _score(None, answer, "the response holds no number that can be read")
-        verdict = "is" if given == wanted else "is not"
-        return _score(float(given == wanted), answer, f"{answer} {verdict} {reference}")
+            return Verdict(None, f"{answer!r:.80} is no number")
+        return Verdict(float(given == wanted), f"{answer} {'is' if given == wanted else 'is not'} {reference}")
+
+    def grade(self, problem: Problem, response: str) -> Score:
+        """1 if the numbers are equal, 0 if not or if the response is blank, null if either cannot be read."""
+        return score(self, problem, response)
 
 
 def extract(text: str, question: str = "") -> str | None:
@@ -80,8 +86,21 @@ def extract(text: str, question: str = "") -> str | None:
     result ("so", "gives", "="), else the last number; and rather one that the ``question`` does not hold,
     since those are restated.
     """
+    found = find(text, question)
+    return found.answer if found else None
+
+
+def find(text: str, question: str = "") -> Found | None:
+    """As ``extract``, with the place in the text."""
     text = _plainer(text)
-    return _in_box(text) or _last(_HASHES.finditer(text)) or _stated(text, question) or _concluded(text, question)
+    places: tuple[tuple[str, Callable[[], str | None]], ...] = (
+        ("in the last box", lambda: _in_box(text)),
+        ("after ####", lambda: _last(_HASHES.finditer(text))),
+        ("after the word answer", lambda: _stated(text, question)),
+        ("in the last sentence with a number", lambda: _concluded(text, question)),
+    )
+    found = ((read(), how) for how, read in places)
+    return next((Found(number, how) for number, how in found if number), None)
 
 
 def value(number: str) -> Fraction | None:
@@ -170,7 +189,3 @@ def _last(matches: Iterable[re.Match[str]]) -> str | None:
 def _written(found: re.Match[str]) -> str | None:
     number = ("-" if found["sign"] else "") + found["number"].replace(",", "")
     return number if len(number) <= LONGEST else None
-
-
-def _score(points: float | None, answer: str | None, explanation: str) -> Score:
-    return Score("", "answer", points, answer, explanation)

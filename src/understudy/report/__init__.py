@@ -51,6 +51,7 @@ def build(run: Path) -> Path:
 def _context(found: Any) -> dict[str, Any]:
     """What both templates are filled with."""
     from understudy.report import examples, making, sections, sentences
+    from understudy.report.substeps import substeps
 
     shown = examples.examples(found)
     return {
@@ -67,6 +68,7 @@ def _context(found: Any) -> dict[str, Any]:
         "methods": listing(dict.fromkeys(e.method for e in found.named("accuracy difference"))),
         "trace_counts": sections.trace_counts(found),
         "trace_shares": sections.trace_shares(found),
+        "substeps": substeps(found),
         "trace_rule": sentences.trace_rule(found),
         "no_verdicts": sentences.no_verdicts(found),
         "style": sections.style(found),

@@ -13,20 +13,13 @@ import polars as pl
 
 from understudy.report import cells
 from understudy.report.contents import Contents
+from understudy.report.parts import Part, parts
 from understudy.style.pivots import spans
 
 LONG = 700
 """Characters from which an example is folded up."""
 _MOST = 20_000
 """Characters of an example that are shown; R1 can write a hundred thousand."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A piece of a trace, and the pivot that it is, if it is one."""
-
-    text: str
-    pivot: str | None
 
 
 @dataclass(frozen=True)
@@ -47,7 +40,7 @@ class Example:
     @property
     def text(self) -> str:
         """Both parts as plain text, an empty line between them."""
-        both = ("".join(part.text for part in parts) for parts in (self.reasoning, self.response))
+        both = ("".join(part.text for part in side) for side in (self.reasoning, self.response))
         return "\n\n".join(text for text in both if text)
 
     @property
@@ -92,8 +85,8 @@ def _example(contents: Contents, arm: str, trace: dict[str, Any], problem: dict[
         arm=arm,
         prompt=problem.get("prompt") or trace["problem_id"],
         reference=problem.get("answer") or cells.DASH,
-        reasoning=_parts(reasoning[:_MOST]),
-        response=_parts(response[:_MOST]) if not reasoning else [Part(response[:_MOST], None)],
+        reasoning=parts(reasoning[:_MOST]),
+        response=parts(response[:_MOST]) if not reasoning else [Part(response[:_MOST], None)],
         answer=verdicts[0],
         trace=verdicts[1],
         words=len(full.split()),
@@ -112,13 +105,3 @@ def _verdicts(contents: Contents, arm: str, trace_id: str) -> tuple[str, str]:
     words = {1.0: "right", 0.0: "wrong"}
     answer = f"answer {words[row['answer']]}" if row["answer"] in words else unscored
     return answer, f"trace {words[row['trace']]}" if row["trace"] in words else "trace not checked"
-
-
-def _parts(text: str) -> list[Part]:
-    """The text cut at its pivots; nothing is lost, and a span that overlaps the one before is passed over."""
-    parts, at = [], 0
-    for start, end, pivot in sorted(spans(text)):
-        if start >= at:
-            parts += [Part(text[at:start], None), Part(text[start:end], pivot)]
-            at = end
-    return [part for part in [*parts, Part(text[at:], None)] if part.text]

@@ -11,6 +11,7 @@ from itertools import combinations
 
 import polars as pl
 
+from understudy.registry import Piece
 from understudy.report import cells
 from understudy.report.contents import Contents
 from understudy.report.sections import differences, verdict
@@ -61,9 +62,10 @@ def no_verdicts(contents: Contents) -> str:
 
 
 def trace_rule(contents: Contents) -> str:
-    """What a trace must do to count as right, in the task's words."""
+    """What a trace must do to count as right, in the task's words, and which of its rules the study chose."""
     rule = getattr(contents.task, "trace_rule", "the rule of the run's task, which is not installed here")
-    return f"{str(rule).rstrip('.')}."
+    chosen = Piece.parse(contents.study.get("task")).parameters.get("rule") if contents.task else None
+    return f"{str(rule).rstrip('.')}." + (f" The rule here is {chosen}." if chosen else "")
 
 
 def alternative(contents: Contents) -> str:

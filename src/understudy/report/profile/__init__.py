@@ -7,7 +7,7 @@ The page needs no network and runs no script; it reads in light and dark, on a p
 are not trusted: they are escaped, and characters that a reader would not see are written out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,14 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
+from understudy.contrast import ROWS, Contrast
 from understudy.errors import InputError
 from understudy.report import _as_html, _render
-from understudy.report.profile.columns import COMPARED, MEASURES, STEPS, TEXTS
+from understudy.report.profile.columns import MEASURES, TEXTS
+from understudy.tables import SCHEMAS
+from understudy.types import Step
 
-__all__ = ["Comparison", "Corpus", "build"]
+__all__ = ["Corpus", "build"]
 
 _HERE = Path(__file__).parent
 
@@ -39,32 +42,7 @@ class Corpus:
     steps: pl.DataFrame
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """How corpus ``a`` differs from corpus ``b``. Figures that there are none of are null.
-
-    ``rows``: measure, kind (``raw``, ``density`` or ``matched`` on length), n_a, n_b, mean_a, mean_b, effect with
-    its 95 % interval (lower, upper), p_adjusted (Holm). ``effect`` names the effect size; it is positive where
-    ``a`` has more. ``distance`` is the style distance and ``null_distance`` what random
-    halves of one corpus reach in 95 % of splits;
-    ``auc`` is that of a classifier that sees no length, ``length_auc`` that of length alone, each in [0, 1];
-    ``carriers`` names the measures that the classifier lives on, the weightiest first.
-    """
-
-    a: str
-    b: str
-    rows: pl.DataFrame
-    effect: str = "effect size"
-    distance: float | None = None
-    distance_interval: tuple[float, float] | None = None
-    null_distance: float | None = None
-    auc: float | None = None
-    auc_interval: tuple[float, float] | None = None
-    length_auc: float | None = None
-    carriers: Sequence[str] = ()
-
-
-def build(profiles: Mapping[str, Corpus], contrast: Comparison | None = None) -> str:
+def build(profiles: Mapping[str, Corpus], contrast: Contrast | None = None) -> str:
     """The page as HTML, of one corpus or several, in the order given; with ``contrast``, how two of them differ.
 
     Raises ``InputError`` if there is no corpus, or if a table lacks the column that names its rows.
@@ -75,7 +53,7 @@ def build(profiles: Mapping[str, Corpus], contrast: Comparison | None = None) ->
         raise InputError("there is no corpus to show")
     corpora = {name: _complete(corpus) for name, corpus in profiles.items()}
     if contrast is not None:
-        contrast = replace(contrast, rows=_table(contrast.rows, COMPARED, "the comparison"))
+        contrast = replace(contrast, rows=_table(contrast.rows, ROWS, "the comparison"))
     context = {
         "title": " and ".join(corpora) if len(corpora) < 4 else f"{len(corpora)} corpora of traces",
         "traces": sum(len(corpus.measures) for corpus in corpora.values()),
@@ -103,7 +81,7 @@ def _complete(corpus: Corpus) -> Corpus:
     return Corpus(
         measures=_table(corpus.measures, MEASURES, "the table of measures"),
         texts=_table(corpus.texts, TEXTS, "the table of texts").filter(pl.col("text").str.len_chars() > 0),
-        steps=_table(corpus.steps, STEPS, "the table of steps").filter(pl.col("end") > pl.col("start")),
+        steps=_table(corpus.steps, SCHEMAS[Step], "the table of steps").filter(pl.col("end") > pl.col("start")),
     )
 
 

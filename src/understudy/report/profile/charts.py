@@ -11,12 +11,13 @@ import altair as alt
 import polars as pl
 from markupsafe import Markup
 
+from understudy.contrast import Contrast
 from understudy.report import cells
 from understudy.report.cells import visible
-from understudy.report.profile import Comparison, Corpus
+from understudy.report.profile import Corpus
 from understudy.report.profile.columns import PIVOTS, called
 from understudy.report.profile.drawing import SHAPES, WIDTH, drawn, ink, shape
-from understudy.report.profile.overview import KINDS, measures
+from understudy.report.profile.overview import EFFECT, KINDS, measures
 from understudy.report.profile.ratios import ratio
 
 MOST = 24
@@ -89,7 +90,7 @@ def distributions(corpora: Mapping[str, Corpus]) -> list[Panel]:
     return [panel for measure in _SPREAD if (panel := _distribution(corpora, measure))]
 
 
-def forest(found: Comparison) -> Forest | None:
+def forest(found: Contrast) -> Forest | None:
     """The effect of each measure with its interval, as it is and with length controlled."""
     known = found.rows.drop_nulls("effect").filter(pl.col("kind").is_in(list(KINDS)))
     if known.is_empty():
@@ -110,16 +111,17 @@ def forest(found: Comparison) -> Forest | None:
 
 
 def _effects(
-    found: Comparison,
+    found: Contrast,
     rows: Sequence[Mapping[str, Any]],
     order: Sequence[str],
     kinds: Sequence[str],
     domain: Sequence[float],
 ) -> Panel:
-    across = alt.X("lower:Q", axis=_axis(tickCount=5), scale=alt.Scale(domain=domain, nice=True), title=found.effect)
+    across = alt.X("lower:Q", axis=_axis(tickCount=5), scale=alt.Scale(domain=domain, nice=True), title=EFFECT)
     zero = alt.Chart(alt.Data(values=[{"x": 0}])).mark_rule(color=_TEXT, strokeDash=[3, 3]).encode(x="x:Q")
+    a, b = found.names
     said = "; ".join(f"{row['row']}, {row['series']}: {cells.decimal(row['value'], 2)}" for row in rows)
-    text = f"{found.effect}, positive where {found.a} has more than {found.b}. {said}."
+    text = f"{EFFECT}, positive where {a} has more than {b}. {said}."
     return Panel(text, drawn(_dots(rows, order, kinds, across, WIDTH - 150, zero)))
 
 

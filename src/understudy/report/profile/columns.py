@@ -1,4 +1,4 @@
-"""What the page reads: columns of tables, and the names of stages, episodes and pivots with their colours.
+"""What the page reads: columns, and the names of stages, episodes and pivots with their colours.
 
 The colours are those of Okabe and Ito (2008, *Color universal design*), which stay apart for colour-blind readers;
 nothing is said by colour alone.
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from understudy import profile
 from understudy.style import episodes, stages
 from understudy.style.pivots import TYPES
 
@@ -22,38 +23,9 @@ EPISODES: Mapping[str, str] = dict(
     )
 )
 
-_TEXT, _INT, _REAL = pl.String(), pl.Int64(), pl.Float64()
-MEASURES = pl.Schema(
-    {
-        **dict.fromkeys(("trace_id", "problem_id", "model", "source"), _TEXT),
-        "correct": pl.Boolean(),
-        **dict.fromkeys(("characters", "words", "tokens", "steps", *PIVOTS, "pivot_types"), _INT),
-        **dict.fromkeys((f"episode_{name}" for name in EPISODES), _INT),
-        **dict.fromkeys((f"stage_{name}" for name in STAGES), _INT),
-        **dict.fromkeys(("branches", "abandoned", "depth", "width"), _INT),
-        "failed_steps": _REAL,
-        **dict.fromkeys(("coherence", "coherence_null", "coherence_decay"), _REAL),
-        **dict.fromkeys(("question_overlap", "question_overlap_null"), _REAL),
-        **dict.fromkeys(("mtld", "repetition", "first_correct", "reflection_after"), _REAL),
-    }
-)
-TEXTS = pl.Schema(dict.fromkeys(("trace_id", "text", "question"), _TEXT))
-STEPS = pl.Schema(
-    {
-        "trace_id": _TEXT,
-        **dict.fromkeys(("index", "start", "end"), _INT),
-        **dict.fromkeys(("episode", "stage"), _TEXT),
-        **dict.fromkeys(("branch", "depth"), _INT),
-        "abandoned": pl.Boolean(),
-    }
-)
-COMPARED = pl.Schema(
-    {
-        **dict.fromkeys(("measure", "kind"), _TEXT),
-        **dict.fromkeys(("n_a", "n_b"), _INT),
-        **dict.fromkeys(("mean_a", "mean_b", "effect", "lower", "upper", "p_adjusted"), _REAL),
-    }
-)
+MEASURES = pl.Schema({**profile.MEASURES, "correct": pl.Boolean()})
+"""Those of the room ``profile``, and whether the answer is right, where somebody graded it."""
+TEXTS = pl.Schema(dict.fromkeys(("trace_id", "text", "question"), pl.String()))
 
 
 def called(measure: str) -> str:

@@ -28,19 +28,22 @@ def corpora(
     core: bool = False,
     tokenizer: Path | None = None,
     workers: int = 1,
+    sample: int = SAMPLE,
 ) -> dict[str, Corpus]:
     """The traces of some frames as one corpus, or as one for each model, task or outcome.
 
     ``correct`` grades each response by the ``number`` grader with the reference answer that came with the trace; what
-    cannot be graded is a corpus of its own. Frames may come from a file that is larger than memory.
+    cannot be graded is a corpus of its own. Texts and steps are those of the first ``sample`` traces of each.
+    Frames may come from a file that is larger than memory.
     """
-    sample: list[pl.DataFrame] = []
+    kept: list[pl.DataFrame] = []
     groups: list[pl.Series] = []
-    measured = list(profile.stream(_kept(frames, by, sample, groups), core=core, tokenizer=tokenizer, workers=workers))
+    passed = _passed(frames, by, sample, kept, groups)
+    measured = list(profile.stream(passed, core=core, tokenizer=tokenizer, workers=workers))
     if not measured:
         return {}
     table = pl.concat(measured).with_columns(group=pl.concat(groups) if by else pl.lit(name))
-    texts = pl.concat(sample)
+    texts = pl.concat(kept)
     steps = profile.steps(texts)
     shown = texts.select("trace_id", text=profile.text(), question=pl.col("metadata").str.json_path_match("$.prompt"))
     shown = shown.drop_nulls("text")
@@ -53,17 +56,17 @@ def corpora(
     return found
 
 
-def _kept(
-    frames: Iterable[pl.DataFrame], by: str | None, sample: list[pl.DataFrame], groups: list[pl.Series]
+def _passed(
+    frames: Iterable[pl.DataFrame], by: str | None, most: int, kept: list[pl.DataFrame], groups: list[pl.Series]
 ) -> Iterator[pl.DataFrame]:
-    """Pass the frames on; keep the first traces of each group, and the group of every trace."""
+    """The frames as they are; the first traces of each group are kept, and the group of every trace."""
     have: dict[str, int] = defaultdict(int)
     for frame in frames:
         group = _groups(frame, by)
         groups.append(group)
         place = pl.int_range(pl.len()).over(group.alias("group"))
         before = pl.Series([have[value] for value in group], dtype=pl.Int64)
-        sample.append(frame.filter(place + before < SAMPLE))
+        kept.append(frame.filter(place + before < most))
         for value, count in group.value_counts().iter_rows():
             have[value] += count
         yield frame
@@ -71,7 +74,7 @@ def _kept(
 
 def _groups(frame: pl.DataFrame, by: str | None) -> pl.Series:
     if by == "correct":
-        return pl.Series("group", [_outcome(*row) for row in frame.select("response", "error", "metadata").rows()])
+        return _outcomes(frame)
     column = {
         None: pl.lit("", pl.String),
         "model": pl.col("model"),
@@ -80,15 +83,15 @@ def _groups(frame: pl.DataFrame, by: str | None) -> pl.Series:
     return frame.with_columns(group=column)["group"]
 
 
-def _outcome(response: str, error: str | None, metadata: str) -> str:
-    import json
-
+def _outcomes(frame: pl.DataFrame) -> pl.Series:
     from understudy.graders.number import Number
     from understudy.types import Problem
 
-    answer = json.loads(metadata).get("answer") if metadata else None
-    if error is not None or not isinstance(answer, str):
-        return "not graded"
-    reference = answer.rpartition("####")[2].strip()
-    value = Number().grade(Problem("", "", "", reference, "test"), response).value
-    return {1.0: "right", 0.0: "wrong"}.get(-1.0 if value is None else value, "not graded")
+    grader = Number()
+    names: dict[float | None, str] = {1.0: "right", 0.0: "wrong"}
+    answer = pl.when(pl.col("error").is_null()).then(pl.col("metadata").str.json_path_match("$.answer"))
+    values = [
+        None if reference is None else grader.grade(Problem("", "", "", reference, "test"), response).value
+        for response, reference in frame.select("response", answer).iter_rows()
+    ]
+    return pl.Series("group", [names.get(value, "not graded") for value in values])

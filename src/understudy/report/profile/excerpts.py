@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from understudy.report.parts import Part, cut
 from understudy.report.profile import Corpus
 from understudy.report.profile.columns import STAGES
 from understudy.style.pivots import spans
@@ -22,14 +23,6 @@ MOST = 20_000
 """Characters of a trace that are shown."""
 _QUESTION = 2_000
 _QUARTILES = (0.25, 0.5, 0.75)
-
-
-@dataclass(frozen=True)
-class Part:
-    """A piece of a step, and the type of the pivot that it is, if it is one."""
-
-    text: str
-    pivot: str | None
 
 
 @dataclass(frozen=True)
@@ -141,7 +134,7 @@ def _shaded(text: str, steps: pl.DataFrame, fold: int) -> Iterator[tuple[int, Sh
         stage = row.get("stage") if row.get("stage") in STAGES else None
         for first, last in _cut(start, end, fold):
             body = text[first:last].rstrip()
-            parts = _parts(text, first, first + len(body), pivots)
+            parts = cut(text, first, first + len(body), pivots)
             opens = stage is not None and (stage != before or first == fold)
             about = ", ".join(f"{key} {row[key]}" for key in ("stage", "episode") if row.get(key))
             gap = text[first + len(body) : last]
@@ -164,14 +157,3 @@ def _tiles(steps: pl.DataFrame, length: int) -> Iterator[tuple[int, int, dict[st
 
 def _cut(start: int, end: int, fold: int) -> list[tuple[int, int]]:
     return [(start, fold), (fold, end)] if start < fold < end else [(start, end)]
-
-
-def _parts(text: str, start: int, end: int, pivots: Sequence[tuple[int, int, str]]) -> list[Part]:
-    """``text[start:end]`` cut at the pivots that overlap it."""
-    parts, at = [], start
-    for first, last, pivot in pivots:
-        first, last = max(first, at), min(last, end)
-        if first < last:
-            parts += [Part(text[at:first], None), Part(text[first:last], pivot)]
-            at = last
-    return [part for part in (*parts, Part(text[at:end], None)) if part.text]

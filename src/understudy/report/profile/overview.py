@@ -8,15 +8,18 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from understudy.contrast import Contrast, Figure
 from understudy.report import cells
 from understudy.report.cells import Table
-from understudy.report.profile import Comparison, Corpus
+from understudy.report.profile import Corpus
 from understudy.report.profile.columns import STAGES, called
 from understudy.report.profile.ratios import Ratio, ratio, share
 from understudy.style.pivots import TYPES
 
 KINDS: Mapping[str, str] = {"raw": "as it is", "density": "per word or step", "matched": "equal length"}
 """How the page calls the kinds of a comparison."""
+EFFECT = "Hedges' g"
+"""The effect size of a comparison."""
 _UNBROKEN = "\u00a0"
 
 
@@ -64,7 +67,7 @@ def _figures(measures: pl.DataFrame) -> dict[str, str]:
     }
 
 
-def contrast(found: Comparison) -> Difference:
+def contrast(found: Contrast) -> Difference:
     """The comparison in sentences and as a table, measure by measure, those with the largest effects first."""
     order = {measure: rank for rank, measure in enumerate(measures(found.rows))}
     listed = sorted(
@@ -83,7 +86,7 @@ def contrast(found: Comparison) -> Difference:
         ]
         for row in listed
     ]
-    head = ["Measure", "Compared", found.a, found.b, _capital(found.effect), "p (Holm)", "Traces"]
+    head = ["Measure", "Compared", *found.names, EFFECT, "p (Holm)", "Traces"]
     return Difference(_sentences(found), Table(head, "llrrrrr", rows))
 
 
@@ -95,20 +98,21 @@ def measures(rows: pl.DataFrame) -> list[str]:
     return sorted(size, key=lambda name: -size[name])
 
 
-def _sentences(found: Comparison) -> list[str]:
+def _sentences(found: Contrast) -> list[str]:
     said = []
-    if found.distance is not None:
-        null = cells.decimal(found.null_distance, 3)
+    if found.distance.value is not None:
+        null = cells.decimal(found.distance_null, 3)
         halves = "" if null == cells.DASH else f"; random halves of one corpus stay below {null} in 95 % of splits"
-        said.append(f"Their style distance is {found.distance:.3f}{_interval(found.distance_interval)}{halves}.")
-    if found.auc is not None:
-        alone = f"; by length alone, {found.length_auc:.3f}" if found.length_auc is not None else ""
+        said.append(f"Their style distance is {_figure(found.distance)}{halves}.")
+    if found.auc.value is not None:
+        others = (("among traces of like length", found.auc_matched), ("by length alone", found.auc_length))
+        rest = "".join(f"; {how}, {_figure(figure)}" for how, figure in others if figure.value is not None)
         said.append(
-            f"A classifier that does not see length tells them apart with an AUC of {found.auc:.3f}"
-            f"{_interval(found.auc_interval)} on traces it was not trained on{alone} (0.5 is chance)."
+            f"A classifier that does not see length tells them apart with an AUC of {_figure(found.auc)} on traces "
+            f"it was not trained on{rest} (0.5 is chance)."
         )
-    if found.carriers:
-        said.append(f"It goes by {cells.listing(map(called, found.carriers), most=6)}.")
+    if len(found.carriers):
+        said.append(f"It goes by {cells.listing(map(called, found.carriers['measure']), most=6)}.")
     matched = found.rows.filter(pl.col("kind") == "matched")
     if len(matched) and (lacking := matched["effect"].null_count()):
         said.append(
@@ -145,8 +149,9 @@ def _broken_once(cell: str) -> str:
     return f"{figure} {bracket.replace(' ', _UNBROKEN)}"
 
 
-def _interval(bounds: tuple[float, float] | None) -> str:
-    return "" if bounds is None else f" [{cells.decimal(bounds[0], 3)}, {cells.decimal(bounds[1], 3)}]"
+def _figure(found: Figure) -> str:
+    value, lower, upper = (cells.decimal(part, 3) for part in (found.value, found.lower, found.upper))
+    return value if cells.DASH in (lower, upper) else f"{value} [{lower}, {upper}]"
 
 
 def _few(value: float | None) -> str:
@@ -159,7 +164,3 @@ def _few(value: float | None) -> str:
 
 def _whole(number: int | None) -> str:
     return cells.decimal(number, 0)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -1,0 +1,401 @@
+"""Replays what somebody reasoned about knights and knaves, and says at which step it first goes wrong.
+
+    result = replay(puzzle, "Assume Ada is a knight. Then her claim that Bo lies is true, so Bo is a knave. ...")
+    result.wrong, result.conclusion                      # null, or "step 2: ..."; and who is a knight in the end
+
+The reasoning is a stack of cases, each with what is assumed and what was found in it. A deduction follows if it holds
+in every world that fits the assumptions, what was found so far, and *some set of claims* (each made by a knight
+exactly if it is true) that does not contradict them. Plain entailment by all claims would let anything follow from a
+wrong assumption; with sets of claims that can hold together, only what leads to a contradiction follows. What is said
+to follow from premises in its own sentence must follow with these. Steps are judged one by one: what does not follow
+is not built upon, and the next step is judged against what was right before.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from understudy.tasks._knights_logic import Puzzle
+from understudy.tasks._knights_reading import Reader, Remark
+from understudy.tasks._knights_words import Sentence, sentences
+
+
+@dataclass
+class Case:
+    """``assumed`` and ``found`` hold with those of the cases around it; ``own`` is the assumption that opened it.
+
+    ``here``: only what was found in this case.
+    """
+
+    own: int
+    assumed: int
+    found: int
+    tentative: bool = False
+    here: int = -1
+    tried: set[int] = field(default_factory=set)
+
+
+@dataclass
+class Replay:
+    """Where the reasoning stands after the sentences read so far."""
+
+    puzzle: Puzzle
+    wrong: str | None = None
+    sentences: int = 0
+    read: int = 0
+    checked: int = 0
+    right: int = 0
+
+    def __post_init__(self) -> None:
+        everything = self.puzzle.everything
+        self.cases = [Case(everything, everything, everything)]
+        self.premises = self.run = everything
+        self.stated: tuple[bool, ...] | None = None
+        self.unclear = self.concluding = False
+        self.stale: Case | None = None
+
+    @property
+    def top(self) -> Case:
+        """The innermost case."""
+        return self.cases[-1]
+
+    @property
+    def conclusion(self) -> tuple[bool, ...] | None:
+        """Who is a knight: as last said of everybody, else as it follows from what stands at the end."""
+        return self.stated or self._fixed(self.top.assumed & self.top.found)
+
+    def sentence(self, number: int, sentence: Sentence, remarks: list[Remark]) -> None:
+        """Check what a sentence says."""
+        self.sentences, self.premises = number, self.puzzle.everything
+        self.concluding = sentence.tokens[0].kind == "so" and len(remarks) == 1
+        if sentence.gap and sentence.tokens[0].kind not in ("then", "but"):
+            self.stale = self.top if self.top.tentative else None
+            self._close_tentative()
+        self.read += bool(remarks)
+        kinds = {remark.kind for remark in remarks}
+        concludes = kinds <= {"state", "fits", "feasible"} and _concludes(sentence, "state" in kinds)
+        before: Remark | None = None
+        for remark in remarks:
+            if remark.kind != "state":
+                self.run = self.puzzle.everything
+            elif concludes:
+                del self.cases[1:]
+            verdict: str | None = "it does not follow" if before and self._clashes(before, remark) else None
+            verdict = verdict or self._judged(remark)
+            before = remark
+            if verdict is None:
+                continue
+            self.checked += 1
+            self.right += verdict == ""
+            if verdict and self.wrong is None:
+                self.wrong = f"step {number}: {verdict}: '{_short(sentence.text)}'"
+        if concludes:
+            del self.cases[1:]
+
+    def _judged(self, remark: Remark) -> str | None:
+        verdict: str | None = getattr(self, f"_{remark.kind}")(remark)
+        passed = remark.vague or (self.unclear and remark.kind != "quote")
+        return None if verdict and passed else verdict
+
+    def _clashes(self, before: Remark, remark: Remark) -> bool:
+        """Whether something is said to follow from what denies it."""
+        if remark.kind != "state" or not remark.drawn or before.kind not in ("state", "verdict"):
+            return False
+        said, person = remark.proposition or 0, before.person or 0
+        if before.kind == "state":
+            return not said & (before.proposition or 0) and bool(before.proposition)
+        holds = self.puzzle.claims[person] if before.value else self.puzzle.everything ^ self.puzzle.claims[person]
+        denied = not said & holds or not said & self.puzzle.is_a(person, before.value)
+        return bool(holds & ~said) and denied
+
+    # --- each kind of remark: null if there is nothing to check, "" if it is right, else what is wrong ---
+
+    def _assume(self, remark: Remark) -> str | None:
+        assumed = remark.proposition or 0
+        self.unclear = False
+        self._close_tentative()
+        self._leave(assumed)
+        self._open(assumed, False)
+        return None
+
+    def _if(self, remark: Remark) -> str | None:
+        condition = remark.proposition or 0
+        self.unclear = False
+        stands = self.top.assumed & self.top.found
+        if stands and not stands & ~condition:
+            return None
+        self._close_tentative()
+        self._leave(condition)
+        self._open(condition, True)
+        return None
+
+    def _unclear(self, remark: Remark) -> str | None:
+        self._close_tentative()
+        self.unclear = True
+        return None
+
+    def _eitherway(self, remark: Remark) -> str | None:
+        self._close_tentative()
+        self.unclear = False
+        return None
+
+    def _dead(self, remark: Remark) -> str | None:
+        """A mark or a word that may mean that a case fails."""
+        if self.unclear:
+            self.unclear = False
+        elif len(self.cases) > 1 and not self.top.assumed & self.puzzle.facts:
+            self._refute()
+            return ""
+        return None
+
+    def _quote(self, remark: Remark) -> str | None:
+        person = remark.person or 0
+        fair = self.puzzle.parts[person] if remark.value else {self.puzzle.claims[person]}
+        return "" if remark.proposition in fair else f"{self.puzzle.names[person]} claims something else"
+
+    def _verdict(self, remark: Remark) -> str | None:
+        person, claim = remark.person or 0, self.puzzle.claims[remark.person or 0]
+        holds = claim if remark.value else self.puzzle.everything ^ claim
+        role = self.puzzle.is_a(person, remark.value)
+        start = self._start()
+        if start & ~role and start & ~holds:
+            denied = not start & role or not start & holds
+            if (denied or not self._follows(holds, False)) and not self._chained_verdict(person, holds, remark.value):
+                if self.top.tentative:
+                    self._close_tentative()
+                    return self._verdict(remark)
+                return f"the claim is not known to be {'true' if remark.value else 'false'}"
+        fits = self.top.assumed & self.top.found & holds & role
+        return self._take(holds & role if fits else holds)
+
+    def _state(self, remark: Remark) -> str | None:
+        said = remark.proposition or 0
+        self.run = self.run if remark.vague else self.run & said or said
+        self.stated = self._fixed(self.run) or self.stated
+        if said in (self.puzzle.everything, 0):
+            return None
+        if len(self.cases) > 1 and self._restates(said):
+            return "it does not follow"
+        if self.top.assumed and not self.top.assumed & said:
+            if self.top.own & said and self._beside():
+                return self._state(remark)
+            return self._deny(said)
+        if self._follows(said, remark.linked) or self._is_chained(said):
+            return self._take(said)
+        if self.top.tentative:
+            self._close_tentative()
+            return self._state(remark)
+        return self._otherwise(remark, said)
+
+    def _otherwise(self, remark: Remark, said: int) -> str | None:
+        """What does not follow may be an assumption, or be about a case that was left."""
+        if remark.bare:
+            return self._assume(remark)
+        if self.stale and not self.concluding and not self.stale.assumed & self.stale.found & ~said:
+            return None
+        return None if remark.soft and len(self.cases) == 1 else "it does not follow"
+
+    def _restates(self, said: int) -> bool:
+        """Whether an assumption that cannot hold is given as what was found."""
+        return self.concluding and self.top.own == said and not self.top.assumed & self.puzzle.facts
+
+    def _contradiction(self, remark: Remark) -> str | None:
+        if self.unclear and remark.value:
+            self.unclear = False
+            return None
+        if not remark.value:
+            return self._no_contradiction(remark)
+        if remark.proposition is not None:
+            return self._reductio(remark, remark.proposition)
+        if len(self.cases) == 1:
+            return None
+        if self.top.assumed & self.puzzle.facts and (remark.person is None or self._claimed(remark)):
+            if self.top.tentative:
+                self._close_tentative()
+                return self._contradiction(remark)
+            return "there is no contradiction"
+        self._refute()
+        return ""
+
+    def _no_contradiction(self, remark: Remark) -> str | None:
+        if remark.person is not None:
+            return "" if self._claimed(remark) else "there is a contradiction"
+        if len(self.cases) == 1:
+            return None
+        if not self.top.assumed & self.top.found and self._beside():
+            return self._no_contradiction(remark)
+        return "" if self.top.assumed & self.top.found else "there is a contradiction"
+
+    def _fits(self, remark: Remark) -> str | None:
+        return self._contradiction(replace(remark, value=not remark.value))
+
+    def _feasible(self, remark: Remark) -> str | None:
+        if len(self.cases) == 1 or not remark.value:
+            return None if remark.value else self._contradiction(Remark("contradiction"))
+        if not self.top.assumed & self.puzzle.facts:
+            return self._feasible(remark) if self._beside() else "not all claims fit"
+        self.stated = self._fixed(self.top.assumed & self.top.found) or self.stated
+        return ""
+
+    def _exhausted(self, remark: Remark) -> str | None:
+        place = self._opened_by(remark.person)
+        if place is None:
+            return "nothing was assumed that could be reconsidered"
+        tried = set().union(*(case.tried for case in self.cases[place:]))
+        if self.cases[place].assumed & self.puzzle.facts:
+            return "not all possibilities fail"
+        if not set(remark.people) <= tried - {remark.person}:
+            return "not all possibilities were tried"
+        del self.cases[place + 1 :]
+        self._refute()
+        return ""
+
+    def _back(self, remark: Remark) -> str | None:
+        place = self._opened_by(remark.person)
+        if place is not None:
+            del self.cases[place:]
+        return None
+
+    # --- cases ---
+
+    def _open(self, assumed: int, tentative: bool) -> None:
+        if self.top.assumed & ~assumed or tentative:
+            top = self.top
+            self.cases.append(Case(assumed, top.assumed & assumed, top.found & assumed, tentative))
+            self.top.tried |= set(self.puzzle.settled(assumed))
+
+    def _close_tentative(self) -> None:
+        if self.top.tentative:
+            self.cases.pop()
+
+    def _leave(self, assumed: int) -> None:
+        """Leave the cases that an assumption denies: it opens another one beside them."""
+        place = self._denied(assumed)
+        if place is not None:
+            self.cases[place - 1].tried |= self.cases[place].tried
+            del self.cases[place:]
+
+    def _denied(self, said: int) -> int | None:
+        return next((i for i, case in enumerate(self.cases) if i and not case.assumed & said), None)
+
+    def _opened_by(self, person: int | None) -> int | None:
+        """The innermost case that assumes a role for a person (null: any case)."""
+        places = range(len(self.cases) - 1, 0, -1)
+        return next((i for i in places if person is None or person in self.puzzle.settled(self.cases[i].own)), None)
+
+    def _refute(self) -> None:
+        """The innermost case has no solution: its assumption is false in the case around it."""
+        case = self.cases.pop()
+        self.top.found &= ~case.own
+        self.top.tried |= case.tried
+        self.stated = None
+
+    def _beside(self) -> bool:
+        """Take the innermost case for one beside the others instead of within them, which texts seldom say."""
+        if len(self.cases) < 3:
+            return False
+        own = self.top.own
+        self.cases[1:] = [Case(own, own, own, self.top.tentative)]
+        return True
+
+    def _deny(self, said: int) -> str:
+        """To deny what was assumed closes the case, rightly if the case has no solution."""
+        place = self._denied(said) or 1
+        if self.cases[place].assumed & self.puzzle.facts:
+            return "it denies an assumption that fits"
+        del self.cases[place + 1 :]
+        self._refute()
+        self.top.found &= said
+        return ""
+
+    def _reductio(self, remark: Remark, said: int) -> str:
+        """``said``, because otherwise there would be a contradiction (with a claim)."""
+        denial = self.puzzle.everything ^ said
+        self.top.tried |= set(self.puzzle.settled(said))
+        if remark.person is None:
+            fails = not self.top.assumed & denial & self.puzzle.facts
+        else:
+            role = self.puzzle.is_a(remark.person, remark.called)
+            start = (self._start() & denial) or (self.top.assumed & denial)
+            fails = bool(start) and not start & ~role and not start & self._claim(remark)
+            free = self.puzzle.forget(self._start(), said)
+            if not free & ~role and not free & self._claim(remark):
+                fails = False  # the claim fails whatever is said here: it is no reason for it
+        if not fails:
+            return "there is no such contradiction"
+        self.top.found &= said
+        return ""
+
+    # --- what follows ---
+
+    def _start(self) -> int:
+        """What stands: the assumptions with what was found, or alone where these contradict each other."""
+        assumed = self.top.assumed & self.premises
+        return assumed & self.top.found or assumed & self.top.here or assumed or self.top.assumed
+
+    def _claim(self, remark: Remark) -> int:
+        claim = self.puzzle.claims[remark.person or 0]
+        return claim if remark.called else self.puzzle.everything ^ claim
+
+    def _claimed(self, remark: Remark) -> int:
+        """What can hold if a claim is as it is called, and so is who made it."""
+        return self._start() & self.puzzle.is_a(remark.person or 0, remark.called) & self._claim(remark)
+
+    def _follows(self, said: int, linked: bool) -> bool:
+        """As the first lines of this file say; ``linked``: with the premises of the same sentence."""
+        assumed = self.top.assumed
+        starts = [assumed & self.premises & self.top.found, assumed & self.premises if linked else assumed]
+        return any(
+            start & known and not start & known & ~said for start in starts for known in self.puzzle.known if start
+        )
+
+    def _roles(self) -> dict[int, frozenset[int]]:
+        """The roles that can be inferred one from the other, though the case cannot hold."""
+        top = self.top
+        return self.puzzle.chained(
+            self.puzzle.roles_in(top.assumed) | self.puzzle.roles_in(top.found) | self.puzzle.roles_in(self.premises)
+        )
+
+    def _is_chained(self, said: int) -> bool:
+        roles = self.puzzle.roles_in(said)
+        chained = self._roles()
+        if self.puzzle.known_all(roles) != said or not roles <= chained.keys():
+            return False
+        return bool(self.puzzle.known_all(role for part in roles for role in chained[part]))
+
+    def _chained_verdict(self, person: int, holds: int, value: bool) -> bool:
+        roles = self._roles()
+        if self.puzzle.is_a(person, value) in roles:
+            return True
+        sure = self.puzzle.known_all(role for role in roles if self.puzzle.everything ^ role not in roles)
+        return not sure & ~holds
+
+    def _take(self, said: int) -> str:
+        """Build on what follows."""
+        if not self.unclear:
+            self.top.found &= said
+            self.top.here &= said
+        self.premises &= said
+        return ""
+
+    def _fixed(self, proposition: int) -> tuple[bool, ...] | None:
+        if proposition.bit_count() != 1:
+            return None
+        return self.puzzle.roles(proposition.bit_length() - 1)
+
+
+def replay(puzzle: Puzzle, text: str) -> Replay:
+    """Read and check a whole text. Sentences that say nothing that can be checked are passed over and counted."""
+    state, reader = Replay(puzzle), Reader(puzzle)
+    for number, sentence in enumerate(sentences(puzzle.names, text), 1):
+        state.sentence(number, sentence, reader.read(sentence))
+    return state
+
+
+def _concludes(sentence: Sentence, states: bool) -> bool:
+    """Whether a sentence announces or gives the answer."""
+    kinds = [token.kind for token in sentence.tokens]
+    return "conclude" in kinds and (states or kinds[-1] == "colon")
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 120 else text[:119] + "…"

@@ -1,0 +1,28 @@
+"""The reasoning replaced by a rule-based trace whose class and facts are right."""
+
+from dataclasses import dataclass, replace
+from random import Random
+from typing import ClassVar
+
+from understudy.protocols import ScriptedTask
+from understudy.registry import entry
+from understudy.types import Problem, Skip, Trace
+
+
+@entry
+@dataclass(frozen=True)
+class FactsCorrect:
+    """Replaces the reasoning by the right trace that the task writes (arm "correct" of arXiv 2505.13792).
+
+    The response stays as it is.
+    """
+
+    task: ScriptedTask
+
+    keeps: ClassVar[frozenset[str]] = frozenset({"response", "answer"})
+    makes: ClassVar[frozenset[str]] = frozenset()
+
+    def vary(self, trace: Trace, problem: Problem, rng: Random) -> Trace | Skip:
+        """The trace with right reasoning; skipped if there is no response, or the problem has no rule-based trace."""
+        written = self.task.write_trace(problem, True, rng) if trace.response.strip() else None
+        return Skip("has no rule-based trace") if written is None else replace(trace, reasoning=written)
