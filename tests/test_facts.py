@@ -67,6 +67,12 @@ def values(scores: list[Score]) -> list[float | None]:
         ("The relation isn't: equal.", None),
         ("The relation is not equal.", None),
         ("kind = (overlap)", ("overlap", True)),
+        ("The temporal relation -> during", ("during", True)),
+        ("<relation>mix</relation>", ("mix", True)),
+        ("Let me see.\n**Overlap**\n", ("overlap", True)),
+        ("Relation:\n\nequal.", ("equal", True)),
+        ("It may be one of:\nequal\nduring\nmix", None),
+        ("not\nan equal one", None),
         ("Which position did she hold during the same time span? They are equal.", None),
         (f"{NEED} ['The relation is: equal.']", None),
         ("", None),
@@ -103,6 +109,7 @@ FORMS: dict[str, Callable[[list[str]], str]] = {
     "semicolons": lambda facts: "; ".join(fact.rstrip(".") for fact in facts),
     "NFD": lambda facts: unicodedata.normalize("NFD", repr(facts)),
     "hyphens": lambda facts: repr(facts).replace("–", "-"),
+    "no commas": lambda facts: "\n".join(fact.replace(",", "") for fact in facts),
 }
 
 
@@ -142,6 +149,30 @@ def test_a_fact_with_another_date_is_another_fact(place: int, form: str, year: i
 def test_a_fact_with_other_words_is_another_fact(other: str) -> None:
     listed = stated_facts(f"{NEED} {[other]}", FACTS)
     assert listed is not None and not listed.found and listed.foreign
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_facts_of_several_lines_with_marks_in_them_are_read_in_any_form(form: str) -> None:
+    facts = [
+        'She said:\n\t"I came; I saw."',
+        "A backslash \\nu, and it's 'quoted'.",
+        "Zed & Co.; Wye, Inc. (est. 1990)",
+    ]
+    assert stated_facts(f"{NEED} {FORMS[form](facts)}", facts) == (frozenset(range(3)), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (f"{NEED} ['{FACTS[3]}']\nFacts that I do not need: ['{FACTS[4]}']", {3}),
+        (f"Irrelevant facts:\n- {FACTS[4]}\nRelevant facts:\n- {FACTS[3]}", {3}),
+        (f"Relevant facts:\n- {FACTS[3]}\nIgnored facts:\n- {FACTS[4]}\n", {3}),
+        (f"I don't need to use the following facts: {FACTS[4]}", None),
+    ],
+)
+def test_facts_that_a_trace_sets_aside_are_not_those_it_uses(text: str, found: set[int] | None) -> None:
+    assert stated_facts(text, FACTS) == (None if found is None else (frozenset(found), ()))
+    assert stated_class(f"{text}\n\nThe relation is: mix.", RELATIONS) == ("mix", True)
 
 
 def test_a_shorter_fact_is_not_read_inside_of_a_longer_one() -> None:
@@ -436,6 +467,25 @@ def test_copies_are_merged_and_counted_and_must_agree(tmp_path: Path) -> None:
     odd = lines(tmp_path / "odd.jsonl", row(1), row(1, answer=["Kiln"]))
     with pytest.raises(InputError, match=r"odd.jsonl:1 and odd.jsonl:2 ask the same with other answers"):
         Cotempqa(test=odd, root=tmp_path).problems("test", None, 0)
+
+
+def test_a_copy_without_a_class_takes_that_of_the_other_and_classes_must_agree(tmp_path: Path) -> None:
+    unsaid, said = lines(tmp_path / "unsaid.jsonl", row(1)), lines(tmp_path / "said.jsonl", row(1, label="during"))
+    for files in ((unsaid, said), (said, unsaid)):
+        (found,) = Cotempqa(test=files, root=tmp_path).problems("test", None, 0)
+        assert (found.metadata["class"], found.metadata["class_from"]) == ("during", "label")
+    other = lines(tmp_path / "equal.jsonl", row(1))
+    with pytest.raises(InputError, match=r"said.jsonl:1 and equal.jsonl:1 ask the same in other classes"):
+        Cotempqa(test=(said, other), root=tmp_path).problems("test", None, 0)
+
+
+def test_a_file_that_is_cut_off_is_refused_without_a_hint_at_options_that_there_are_not(tmp_path: Path) -> None:
+    lines(tmp_path / "equal.jsonl.gz", *map(row, range(200)))
+    whole = (tmp_path / "equal.jsonl.gz").read_bytes()
+    (tmp_path / "equal.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="cut off") as caught:
+        Cotempqa(test="equal.jsonl.gz", root=tmp_path).problems("test", None, 0)
+    assert "--keep-readable" not in caught.value.hint
 
 
 def test_a_question_of_the_test_split_is_left_out_of_training(tmp_path: Path) -> None:

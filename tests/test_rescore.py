@@ -1,6 +1,8 @@
 """Rescoring others' outputs: the statistics of the 2×2, the join by id, and what the command says."""
 
+import csv
 import gzip
+import io
 import json
 import re
 from collections.abc import Sequence
@@ -285,6 +287,79 @@ def test_files_are_named_by_what_tells_them_apart(paths: list[str], expected: li
     assert names([Path(path) for path in paths]) == expected
 
 
+# --- what is not known, and what stands there twice ---
+
+
+def bare(path: Path, labelled: int = 0) -> Path:
+    """The gold, of which only the first rows say their class."""
+    rows = [question(number) for number in range(9)]
+    return write(path, [row if place < labelled else {**row, "label": None} for place, row in enumerate(rows)])
+
+
+def test_without_any_class_traces_are_judged_by_their_facts_and_that_is_said(
+    tmp_path: Path, understudy: Understudy
+) -> None:
+    gold = bare(tmp_path / "gold.jsonl")
+    found = scored(tmp_path, gold)
+    (file,) = found.files
+    assert file.by_facts and file.unclassed == 8
+    assert file.tables["all-facts", "exact-set"] == Contingency(3, 2, 0, 1, 1, 1)  # the wrong class of one is unseen
+    assert as_dict(found)["files"][0]["traces_by_facts_alone"] is True
+    assert "by their facts alone" in build(found)
+    done = understudy("rescore", tmp_path / "outputs.jsonl", "--task", "cotempqa", "--gold", gold)
+    assert "the class of no problem is known" in done.stderr and "Class unknown" in done.stdout
+    named = understudy("rescore", tmp_path / "outputs.jsonl", "--task", "{cotempqa: {label: during}}", "--gold", gold)
+    assert named.stderr == "" and "Class unknown" not in named.stdout
+
+
+def test_where_some_classes_are_known_the_other_traces_have_no_verdict(tmp_path: Path) -> None:
+    (file,) = scored(tmp_path, bare(tmp_path / "gold.jsonl", labelled=2)).files
+    assert not file.by_facts and file.unclassed == 6
+    assert file.tables["all-facts", "exact-set"] == Contingency(1, 1, 0, 0, 3, 3)
+
+
+def test_the_first_of_rows_that_answer_one_problem_can_be_kept(tmp_path: Path, gold: Path) -> None:
+    again = [*ROWS, output(0, "mix", (), "['Fern']"), ROWS[1]]
+    once, kept = (scored(tmp_path, gold, rows, keep_first=True).files[0] for rows in (ROWS, again))
+    assert kept.tables == once.tables and kept.answers == once.answers
+    assert (list(kept.outputs.repeated), kept.outputs.rows) == ([9, 10], 10)
+    with pytest.raises(InputError, match=r"rows 2 and 9 both answer the problem .*, and are alike"):
+        scored(tmp_path, gold, [*ROWS, ROWS[1]])
+    with pytest.raises(InputError) as caught:
+        scored(tmp_path, gold, again[:9])
+    assert "alike" not in str(caught.value) and "--keep-first" in caught.value.hint
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> str:
+    lines = io.StringIO()
+    table = csv.DictWriter(lines, list(rows[0]))
+    table.writeheader()
+    table.writerows(rows)
+    return lines.getvalue()
+
+
+LAYOUTS = {
+    "lines.json": lambda rows: "\n".join(map(json.dumps, rows)),
+    "array.json": json.dumps,
+    "indented.json": lambda rows: json.dumps(rows, indent=1),
+    "no_ending": lambda rows: "\n".join(map(json.dumps, rows)),
+    "table.csv": _csv,
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_outputs_and_gold_are_read_in_any_layout(tmp_path: Path, gold: Path, name: str, packed: bool) -> None:
+    expected = scored(tmp_path, gold).files[0]
+    made = []
+    for kind, rows in (("outputs", ROWS), ("gold", [question(number) for number in range(9)])):
+        text = LAYOUTS[name](rows).encode()
+        made.append(tmp_path / f"{kind}_{name}{'.gz' * packed}")
+        made[-1].write_bytes(gzip.compress(text) if packed else text)
+    (file,) = rescore([made[0]], COTEMPQA, [made[1]]).files
+    assert file.tables == expected.tables and file.answers == expected.answers
+
+
 # --- bad input ---
 
 BAD = [
@@ -375,6 +450,28 @@ def test_the_command_prints_writes_and_refuses(tmp_path: Path, gold: Path, under
     assert done.stderr.startswith("error: ") and "hint: keep one row a problem" in done.stderr
 
 
+def test_what_others_wrote_is_neither_run_nor_can_it_steer_the_terminal(
+    tmp_path: Path, gold: Path, understudy: Understudy
+) -> None:
+    ran = tmp_path / "ran"
+    code = f"__import__('pathlib').Path({str(ran)!r}).touch()"
+    rows = [output(0, "during", FACTS[2:], f"[{code}]"), output(1, code, [code], "<img src=x onerror=alert(1)>")]
+    name = "\x1b[31mred\u202e<img src=x>.jsonl"
+    page = tmp_path / "page.html"
+    outputs = write(tmp_path / name, [*rows, {**rows[0], "question": "\x1b[2J?"}])
+    done = understudy("rescore", outputs, "--task", "cotempqa", "--gold", gold, "--allow-missing", "--html", page)
+    assert done.returncode == 0 and not ran.exists()
+    for text in (done.stdout, done.stderr):
+        assert "\x1b" not in text and "\u202e" not in text and "\\u001b" in text
+    assert "<img" not in page.read_text(encoding="utf-8")
+
+
+def test_of_many_rows_without_gold_the_first_are_named(tmp_path: Path, gold: Path, understudy: Understudy) -> None:
+    outputs = write(tmp_path / "outputs.jsonl", [ROWS[0], *(output(n, None, (), "") for n in range(100, 150))])
+    done = understudy("rescore", outputs, "--task", "cotempqa", "--gold", gold, "--allow-missing")
+    assert done.stderr.count("is left out") == 30 and "20 more rows are left out" in done.stderr
+
+
 # --- what was released ---
 
 
@@ -394,5 +491,5 @@ def test_the_published_figures_are_met_by_the_released_rule(split: str) -> None:
 
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="the released outputs are not here")
 def test_an_untuned_baseline_that_asks_the_same_question_twice_is_refused() -> None:
-    with pytest.raises(InputError, match="87 rows answer 52 problems"):
+    with pytest.raises(InputError, match="87 rows answer 52"):
         rescore([RELEASED / "trace_check_qa_cotempqa_equal_llama-3.2-1b_zero_shot.jsonl.gz"], COTEMPQA)

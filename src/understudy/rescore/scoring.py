@@ -58,8 +58,8 @@ class Rate:
 class Scores:
     """A file of outputs, scored. ``tables`` has a 2×2 for each (trace rule, answer rule).
 
-    ``unclassed`` counts the problems whose class is unknown, though the task has classes. Where only some are, their
-    traces can be wrong, but not right: without a verdict.
+    ``unclassed`` counts the problems whose class is unknown, though the task has classes. Where it is only some of
+    them, their traces have no verdict: else they could be wrong, and never right.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Scores:
 def score(name: str, outputs: Outputs, task: Task, trace_rules: Sequence[str]) -> Scores:
     """Every figure of one file; the order of its rows does not matter."""
     grading = Grading(task)
-    unclassed = sum(problem.metadata.get("class", "") is None for problem in outputs.problems.values())
+    unclassed = sum(map(_unclassed, outputs.problems.values()))
     rules_of = {rule: _parts_of(rule, unclassed == len(outputs.traces)) for rule in trace_rules}
     attempts = [_attempt(outputs.problems[key], outputs.traces[key], grading, rules_of) for key in outputs.traces]
     attempts.sort(key=lambda attempt: attempt.problem_id)
@@ -153,8 +153,16 @@ def _attempt(problem: Problem, trace: Trace, grading: Grading, trace_rules: Mapp
     answers = {rule: grading.answer(rule, problem, trace, ended) for rule in grading.rules}
     checked = grading.trace(problem, trace, ended)
     parts = {part: value for part, value in checked.items() if part != "trace"}
-    verdicts = {rule: _verdict(needed, checked) for rule, needed in trace_rules.items()}
+    unsaid = {"class"} if _unclassed(problem) else set()
+    verdicts = {
+        rule: None if unsaid.intersection(needed) else _verdict(needed, checked) for rule, needed in trace_rules.items()
+    }
     return Attempt(problem.problem_id, ended, bool(trace.reasoning), answers, parts, verdicts)
+
+
+def _unclassed(problem: Problem) -> bool:
+    """Whether a task that has classes does not know that of the problem."""
+    return problem.metadata.get("class", "") is None
 
 
 def _parts_of(rule: str, by_facts: bool) -> tuple[str, ...]:

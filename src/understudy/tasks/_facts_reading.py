@@ -4,8 +4,9 @@
     stated_facts("Facts: ['Bo sat.', 'Bo ran.']", ["Bo sat.", "Cy fell."])      # Listed({0}, ["bo ran"])
 
 Formatting does not count: quotes, brackets, numbers and bullets before an item, case, white space, Unicode forms
-(NFKC), dashes, commas and stops between words; a list may be a literal of Python or JSON, lines, or sentences. Content does: a
-fact is one of the context only if all of its words, names and dates are there, in order, and nothing is added.
+(NFKC), dashes, commas and stops between words; a list may be a literal of Python or JSON, lines, or sentences. Content
+does: a fact is one of the context only if all of its words, names and dates are there, in order, and nothing is added.
+Facts that a trace announces as those it does not need are not listed by it.
 """
 
 import re
@@ -22,7 +23,7 @@ _BULLET = r"(?:[-•*‣◦]|\(?[0-9]{1,4}[.):\]]|\[[0-9]{1,4}\])[ \t]+"
 _BULLETS = re.compile(rf"^[ \t]*{_BULLET}", re.MULTILINE)
 _STOPS = re.compile(rf"[,.;:!?。！？；：，、][,.;:!?。！？；：，、{re.escape(QUOTES + _OPENING + _CLOSING)}]*+|\n")
 _ESCAPE = re.compile(r"\\\\?(?:x([0-9a-f]{2})|u((?!d[89a-f])[0-9a-f]{4}))", re.IGNORECASE)
-_BREAK = re.compile(r"\\\\?[nrt]")
+_BREAK = re.compile(r"\\\\?[nrt]", re.IGNORECASE)
 _ITEM_NUMBER = re.compile(r"^\(?[0-9]{1,3}\) ")
 _LABEL = re.compile(r"(?:(?:fact|line|passage|sentence|item) )?#?[0-9]{0,4}")
 
@@ -33,6 +34,10 @@ _NEED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """What announces the facts of a trace, such as "I need to use the following facts to answer the question:"."""
+_UNUSED = re.compile(
+    r"n't\b|\b(?:not|never|irrelevant|unneeded|unnecessary|unused|ignor\w+|exclud\w+)\b", re.IGNORECASE
+)
+"""What turns such a phrase round: "Facts that I do not need:"."""
 _LIST_END = re.compile(r"[\"'”’]\s*+\]|\][ \t]*+(?:\n|\Z)")
 _CONCLUDES = re.compile(r"\W{0,4}(?:so|therefore|thus|hence|(?:the |final |my )?answer)\b|</?\w+>", re.IGNORECASE)
 
@@ -157,16 +162,18 @@ def _plain(text: str) -> str:
 def _parted(reasoning: str) -> tuple[str, str | None, str]:
     """What stands before the facts, the facts themselves (null: they are not announced), and what stands after."""
     text = _plain(reasoning)
-    *_, need = (None, *_NEED.finditer(text))
+    announced = list(_NEED.finditer(text))
+    *_, need = (None, *(each for each in announced if not _UNUSED.search(text, max(each.start() - 8, 0), each.end())))
+    stop = next((each.start() for each in announced if need is None or each.start() > need.start()), len(text))
     if need is None:
-        return text, None, ""
-    rest = text[need.end() :].lstrip(" \t\n*")
+        return text[:stop], None, text[stop:]
+    rest = text[need.end() : stop].lstrip(" \t\n*")
     if rest.startswith("["):
         closed = re.compile(r"\[\s*+\]").match(rest) or _LIST_END.search(rest) or re.compile(r"\]").search(rest)
         end = closed.end() if closed else len(rest)
     else:
         end = _until_conclusion(rest)
-    return text[: need.start()], rest[:end], rest[end:]
+    return text[: need.start()], rest[:end], rest[end:] + text[stop:]
 
 
 def _until_conclusion(text: str) -> int:

@@ -10,11 +10,15 @@ from understudy.rows import read_rows
 
 LONGEST = 4_000_000
 """Characters of a cell that is still read as a list."""
+DAMAGED = "get the file again: questions of a part of it would not be those of the file"
 
 
 def rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The rows of a file, each with where it stands. Raises ``InputError`` if one cannot be read."""
-    found, unreadable = read_rows(file)
+    try:
+        found, unreadable = read_rows(file)
+    except InputError as error:
+        raise InputError(error.message, DAMAGED if "--keep-readable" in error.hint else error.hint) from None
     if unreadable:
         number, reason = unreadable[0]
         raise InputError(f"{file.resolve()}, row {number}: {reason}")

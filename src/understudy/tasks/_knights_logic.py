@@ -112,7 +112,9 @@ class Puzzle:
         """What each rule says of one person given others: the roles that are needed, and the role that follows."""
         found = set()
         for rule in self.rules:
-            for needed in self._corners([p for p, knight in enumerate(self.knights) if self.forget(rule, knight) != rule]):
+            for needed in self._corners(
+                [p for p, knight in enumerate(self.knights) if self.forget(rule, knight) != rule]
+            ):
                 known = self.roles_in(needed)
                 found |= {(known, role) for role in self.roles_in(needed & rule) - known}
         return frozenset(found)
@@ -121,7 +123,9 @@ class Puzzle:
         """All the ways to fix some of these people."""
         corners = [self.everything]
         for person in people[:4]:
-            corners += [corner & role for corner in corners for role in (self.is_a(person, True), self.is_a(person, False))]
+            corners += [
+                corner & role for corner in corners for role in (self.is_a(person, True), self.is_a(person, False))
+            ]
         return corners
 
     def chained(self, roles: frozenset[int]) -> dict[int, frozenset[int]]:

@@ -3,59 +3,39 @@
     result = replay(puzzle, "Assume Ada is a knight. Then her claim that Bo lies is true, so Bo is a knave. ...")
     result.wrong, result.conclusion                      # null, or "step 2: ..."; and who is a knight in the end
 
-The reasoning is a stack of cases, each with what is assumed and what was found in it. A deduction follows if it holds
-in every world that fits the assumptions, what was found so far, and *some set of claims* (each made by a knight
-exactly if it is true) that does not contradict them. Plain entailment by all claims would let anything follow from a
-wrong assumption; with sets of claims that can hold together, only what leads to a contradiction follows. What is said
-to follow from premises in its own sentence must follow with these. Steps are judged one by one: what does not follow
-is not built upon, and the next step is judged against what was right before.
+Deductions are judged by what follows in the cases that are open (see ``_knights_cases``). What is said to follow from
+premises in its own sentence must follow with these. Steps are judged one by one: what does not follow is not built
+upon, and the next step is judged against what was right before. Where an assumption cannot be read, what follows is
+passed over until the next one that can; so is a pronoun that may mean another, and what may be an assumption itself.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from textwrap import shorten
 
+from understudy.tasks._knights_cases import Case, Cases
 from understudy.tasks._knights_logic import Puzzle
-from understudy.tasks._knights_reading import Reader, Remark
+from understudy.tasks._knights_quoting import Remark
+from understudy.tasks._knights_reading import Reader
 from understudy.tasks._knights_words import Sentence, sentences
 
 
 @dataclass
-class Case:
-    """``assumed`` and ``found`` hold with those of the cases around it; ``own`` is the assumption that opened it.
-
-    ``here``: only what was found in this case.
-    """
-
-    own: int
-    assumed: int
-    found: int
-    tentative: bool = False
-    here: int = -1
-    tried: set[int] = field(default_factory=set)
-
-
-@dataclass
-class Replay:
+class Replay(Cases):
     """Where the reasoning stands after the sentences read so far."""
 
-    puzzle: Puzzle
     wrong: str | None = None
     sentences: int = 0
     read: int = 0
     checked: int = 0
     right: int = 0
+    argued: int = 0
 
     def __post_init__(self) -> None:
-        everything = self.puzzle.everything
-        self.cases = [Case(everything, everything, everything)]
-        self.premises = self.run = everything
+        super().__post_init__()
+        self.run = self.bare = self.puzzle.everything
         self.stated: tuple[bool, ...] | None = None
-        self.unclear = self.concluding = False
+        self.concluding = False
         self.stale: Case | None = None
-
-    @property
-    def top(self) -> Case:
-        """The innermost case."""
-        return self.cases[-1]
 
     @property
     def conclusion(self) -> tuple[bool, ...] | None:
@@ -73,6 +53,7 @@ class Replay:
         kinds = {remark.kind for remark in remarks}
         concludes = kinds <= {"state", "fits", "feasible"} and _concludes(sentence, "state" in kinds)
         before: Remark | None = None
+        answers = concludes or self._fixed(self._said(remarks)) is not None
         for remark in remarks:
             if remark.kind != "state":
                 self.run = self.puzzle.everything
@@ -84,11 +65,30 @@ class Replay:
             if verdict is None:
                 continue
             self.checked += 1
+            self._count(remark, answers)
             self.right += verdict == ""
             if verdict and self.wrong is None:
-                self.wrong = f"step {number}: {verdict}: '{_short(sentence.text)}'"
+                self.wrong = f"step {number}: {verdict}: '{shorten(sentence.text, 120, placeholder='…')}'"
         if concludes:
             del self.cases[1:]
+
+    def _said(self, remarks: list[Remark]) -> int:
+        """What a sentence says that only states something, else 0."""
+        stated = [r.proposition or 0 for r in remarks if r.kind == "state"]
+        return self.puzzle.known_all(stated) if len(stated) == len(remarks) else 0
+
+    def _count(self, remark: Remark, answers: bool) -> None:
+        """Tell the steps of an argument from a list of roles."""
+        if remark.kind == "state" and (answers or not remark.drawn) and len(self.cases) == 1:
+            self.bare &= remark.proposition or 0
+        else:
+            self.argued += 1
+
+    @property
+    def only_answers(self) -> bool:
+        """Whether nothing was checked but who is a knight in the end."""
+        roles = self.conclusion
+        return not self.argued and (roles is None or bool(self.puzzle.world(roles) & self.bare))
 
     def _judged(self, remark: Remark) -> str | None:
         verdict: str | None = getattr(self, f"_{remark.kind}")(remark)
@@ -133,9 +133,8 @@ class Replay:
         return None
 
     def _eitherway(self, remark: Remark) -> str | None:
-        self._close_tentative()
         self.unclear = False
-        return None
+        return self._close_tentative()
 
     def _dead(self, remark: Remark) -> str | None:
         """A mark or a word that may mean that a case fails."""
@@ -254,47 +253,9 @@ class Replay:
             del self.cases[place:]
         return None
 
-    # --- cases ---
-
-    def _open(self, assumed: int, tentative: bool) -> None:
-        if self.top.assumed & ~assumed or tentative:
-            top = self.top
-            self.cases.append(Case(assumed, top.assumed & assumed, top.found & assumed, tentative))
-            self.top.tried |= set(self.puzzle.settled(assumed))
-
-    def _close_tentative(self) -> None:
-        if self.top.tentative:
-            self.cases.pop()
-
-    def _leave(self, assumed: int) -> None:
-        """Leave the cases that an assumption denies: it opens another one beside them."""
-        place = self._denied(assumed)
-        if place is not None:
-            self.cases[place - 1].tried |= self.cases[place].tried
-            del self.cases[place:]
-
-    def _denied(self, said: int) -> int | None:
-        return next((i for i, case in enumerate(self.cases) if i and not case.assumed & said), None)
-
-    def _opened_by(self, person: int | None) -> int | None:
-        """The innermost case that assumes a role for a person (null: any case)."""
-        places = range(len(self.cases) - 1, 0, -1)
-        return next((i for i in places if person is None or person in self.puzzle.settled(self.cases[i].own)), None)
-
     def _refute(self) -> None:
-        """The innermost case has no solution: its assumption is false in the case around it."""
-        case = self.cases.pop()
-        self.top.found &= ~case.own
-        self.top.tried |= case.tried
+        super()._refute()
         self.stated = None
-
-    def _beside(self) -> bool:
-        """Take the innermost case for one beside the others instead of within them, which texts seldom say."""
-        if len(self.cases) < 3:
-            return False
-        own = self.top.own
-        self.cases[1:] = [Case(own, own, own, self.top.tentative)]
-        return True
 
     def _deny(self, said: int) -> str:
         """To deny what was assumed closes the case, rightly if the case has no solution."""
@@ -324,63 +285,6 @@ class Replay:
         self.top.found &= said
         return ""
 
-    # --- what follows ---
-
-    def _start(self) -> int:
-        """What stands: the assumptions with what was found, or alone where these contradict each other."""
-        assumed = self.top.assumed & self.premises
-        return assumed & self.top.found or assumed & self.top.here or assumed or self.top.assumed
-
-    def _claim(self, remark: Remark) -> int:
-        claim = self.puzzle.claims[remark.person or 0]
-        return claim if remark.called else self.puzzle.everything ^ claim
-
-    def _claimed(self, remark: Remark) -> int:
-        """What can hold if a claim is as it is called, and so is who made it."""
-        return self._start() & self.puzzle.is_a(remark.person or 0, remark.called) & self._claim(remark)
-
-    def _follows(self, said: int, linked: bool) -> bool:
-        """As the first lines of this file say; ``linked``: with the premises of the same sentence."""
-        assumed = self.top.assumed
-        starts = [assumed & self.premises & self.top.found, assumed & self.premises if linked else assumed]
-        return any(
-            start & known and not start & known & ~said for start in starts for known in self.puzzle.known if start
-        )
-
-    def _roles(self) -> dict[int, frozenset[int]]:
-        """The roles that can be inferred one from the other, though the case cannot hold."""
-        top = self.top
-        return self.puzzle.chained(
-            self.puzzle.roles_in(top.assumed) | self.puzzle.roles_in(top.found) | self.puzzle.roles_in(self.premises)
-        )
-
-    def _is_chained(self, said: int) -> bool:
-        roles = self.puzzle.roles_in(said)
-        chained = self._roles()
-        if self.puzzle.known_all(roles) != said or not roles <= chained.keys():
-            return False
-        return bool(self.puzzle.known_all(role for part in roles for role in chained[part]))
-
-    def _chained_verdict(self, person: int, holds: int, value: bool) -> bool:
-        roles = self._roles()
-        if self.puzzle.is_a(person, value) in roles:
-            return True
-        sure = self.puzzle.known_all(role for role in roles if self.puzzle.everything ^ role not in roles)
-        return not sure & ~holds
-
-    def _take(self, said: int) -> str:
-        """Build on what follows."""
-        if not self.unclear:
-            self.top.found &= said
-            self.top.here &= said
-        self.premises &= said
-        return ""
-
-    def _fixed(self, proposition: int) -> tuple[bool, ...] | None:
-        if proposition.bit_count() != 1:
-            return None
-        return self.puzzle.roles(proposition.bit_length() - 1)
-
 
 def replay(puzzle: Puzzle, text: str) -> Replay:
     """Read and check a whole text. Sentences that say nothing that can be checked are passed over and counted."""
@@ -394,8 +298,3 @@ def _concludes(sentence: Sentence, states: bool) -> bool:
     """Whether a sentence announces or gives the answer."""
     kinds = [token.kind for token in sentence.tokens]
     return "conclude" in kinds and (states or kinds[-1] == "colon")
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 120 else text[:119] + "…"

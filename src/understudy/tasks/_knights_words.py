@@ -12,7 +12,7 @@ from functools import lru_cache
 VOCABULARY: tuple[tuple[str, str], ...] = (
     ("end", r"[.!?;…。？！]+[\"”]?|\n\s*"),
     ("iff", r"\b(?:if and only if|iff|exactly when|precisely when)\b|<-+>|<=+>|⇔|↔"),
-    ("opaque", r"\bonly if\b|[¬\[\]]|\bi\.?e\.|\be\.g\.|\b(?:that is to say|equivalent|same as|when(?:ever)?)\b"),
+    ("opaque", r"\bonly if\b|¬|\bi\.?e\.|\be\.g\.|\b(?:that is to say|equivalent|same as|when(?:ever)?)\b"),
     ("opaque", r"\b(?:every|no|any)(?:one|body)\b|\blet\b(?![’']s| me\b| us\b)|\b(?:denote|define|represent)s?\b"),
     ("row", r"\([KNTFLV01](?:\s*,\s*[KNTFLV01])+\)"),
     ("word", r"\b(?:see|check|verify|determine|know|ask|tell) if\b|\bif[- ]then\b"),
@@ -20,7 +20,10 @@ VOCABULARY: tuple[tuple[str, str], ...] = (
     ("eitherway", r"\b(?:either way|(?:in|on) (?:either|both) cases?|in any case|regardless|no matter \w+)\b"),
     ("so", r"\bin other words\b"),
     ("arrow", r"→|⇒|[-=]>|⟹"),
-    ("knight", r"\b(?:knights?|truth[- ]?tellers?|honest|truthful|(?:tell(?:s|ing)?|told|speak(?:s|ing)?) the truth)\b"),
+    (
+        "knight",
+        r"\b(?:knights?|truth[- ]?tellers?|honest|truthful|(?:tell(?:s|ing)?|told|speak(?:s|ing)?) the truth)\b",
+    ),
     ("knave", r"\b(?:knaves?|liars?|dishonest|lying|lies|lied)\b"),
     ("exhausted", r"\bexhausted\b"),
     ("back", r"\b(?:go(?:ing)? back|reconsider|revisit|return to)\b"),
@@ -53,7 +56,7 @@ VOCABULARY: tuple[tuple[str, str], ...] = (
     ("hedge", r"\b(?:might|may|maybe|perhaps|possibl[ey]|could|can|whether|who|seems?|necessarily|unclear|unknown)\b"),
     (
         "opaque",
-        r"\b(?:least|most|one|exactly|only|same|different|opposite|none|two|three|four|unless|at|types?)\b",
+        r"\b(?:least|most|one|exactly|same|different|opposite|none|two|three|four|unless|at|types?)\b",
     ),
     ("neither", r"\bneither\b"),
     ("nor", r"\bnor\b"),
@@ -61,7 +64,7 @@ VOCABULARY: tuple[tuple[str, str], ...] = (
         "filler",
         r"\b(?:that|an?|the|of|by|you|indeed|also|definitely|actually|really|certainly|clearly|both|still|either)\b",
     ),
-    ("filler", r"\b(?:to|in fact|in|each|always|now|us|we|all|already|\d+)\b"),
+    ("filler", r"\b(?:to|only|in fact|in|each|always|now|us|we|all|already|\d+)\b"),
     ("is", r"\b(?:is|are|was|were|be|being|been|must|has|have|had|will|what)\b"),
     ("if", r"\bif\b"),
     ("then", r"\bthen\b"),

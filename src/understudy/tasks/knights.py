@@ -22,8 +22,8 @@ from understudy.registry import entry
 from understudy.rows import present, read_rows
 from understudy.tasks import _knights_writing as writing
 from understudy.tasks import problem_id
+from understudy.tasks._knights_answers import mentioned, read_answer
 from understudy.tasks._knights_logic import Puzzle, Unreadable, read_puzzle
-from understudy.tasks._knights_reading import last_said
 from understudy.tasks._knights_replay import Replay, replay
 from understudy.types import Problem, Score, Split
 
@@ -42,8 +42,9 @@ class Knights:
     root: Path = Path()
 
     trace_rule: ClassVar[str] = (
-        "every deduction, quotation and contradiction that can be read follows from the assumptions in force and the "
-        "claims of the puzzle, and the last conclusion is the solution and what the response says"
+        "it has a step besides the answer that can be read, every deduction, quotation and contradiction that can be "
+        "read follows from the assumptions in force and the claims of the puzzle, and the last conclusion is the "
+        "solution and what the response says"
     )
 
     def __post_init__(self) -> None:
@@ -69,14 +70,15 @@ class Knights:
         return [problems[place] for place in sorted(order if n is None else order[:n])]
 
     def grade(self, problem: Problem, response: str) -> Score:
-        """1 if the last that the response says of each person is right, 0 if not or if it leaves somebody out.
+        """1 if the last that the response says of each person is right, 0 if it is wrong of one or names one nowhere.
 
-        Null if it says of nobody whether they are a knight; 0 if it is blank.
+        Null where it cannot be read: if it says of nobody whether they are a knight, or names the ones that are
+        missing in words that are not understood. 0 if it is blank.
         """
         puzzle = puzzle_of(problem)
         if puzzle is None:
             return Score("", "answer", None, None, "the problem carries no puzzle")
-        said = last_said(puzzle, _answer_part(puzzle, response))
+        said = read_answer(puzzle, response)
         if not said:
             blank = not response.strip()
             return Score(
@@ -92,11 +94,14 @@ class Knights:
             if missing
             else "right"
         )
+        if missing and not wrong and mentioned(puzzle, response, set(range(len(puzzle.names))) - said.keys()):
+            return Score("", "answer", None, read, f"cannot read what it says of {', '.join(missing)}")
         return Score("", "answer", float(not wrong and not missing), read, why)
 
     def check_trace(self, problem: Problem, reasoning: str, response: str) -> list[Score]:
-        """``trace`` (see ``trace_rule``; null if nothing can be checked), ``conclusion``: whether what the trace says
-        of everybody in the end is right (null if it does not say), ``steps``: the share of checked steps that follow.
+        """``trace`` (see ``trace_rule``; null if no step besides the answer can be checked), ``conclusion``: whether
+        what the trace says of everybody in the end is right (null if it does not say), ``steps``: the share of checked
+        steps that follow.
         """
         puzzle = puzzle_of(problem)
         if puzzle is None:
@@ -105,7 +110,7 @@ class Knights:
                 for name in ("trace", "conclusion", "steps")
             ]
         found = replay(puzzle, reasoning)
-        said = last_said(puzzle, _answer_part(puzzle, response))
+        said = read_answer(puzzle, response)
         return [_trace(puzzle, found, said), _conclusion(puzzle, found), _steps(found)]
 
     def write_trace(self, problem: Problem, correct: bool, rng: Random) -> str | None:
@@ -192,13 +197,6 @@ def _split_of(prompt: str) -> Split:
     return "test" if sha256(prompt.encode()).digest()[0] < 256 * TEST_SHARE else "train"
 
 
-def _answer_part(puzzle: Puzzle, response: str) -> str:
-    """What stands in the last ``<answer>`` if it says anything, else the whole response."""
-    _, tag, after = response.rpartition("<answer>")
-    part = after.partition("</answer>")[0]
-    return part if tag and last_said(puzzle, part) else response
-
-
 def _named(puzzle: Puzzle, said: Mapping[int, bool]) -> str:
     return ", ".join(f"{puzzle.names[p]}: {'knight' if said[p] else 'knave'}" for p in sorted(said))
 
@@ -206,8 +204,9 @@ def _named(puzzle: Puzzle, said: Mapping[int, bool]) -> str:
 def _trace(puzzle: Puzzle, found: Replay, said: Mapping[int, bool]) -> Score:
     concluded = found.conclusion
     read = None if concluded is None else _named(puzzle, dict(enumerate(concluded)))
-    if not found.checked and concluded is None:
-        return Score("", "trace", None, None, f"nothing in {found.sentences} sentences can be checked")
+    if found.only_answers:
+        why = "it gives an answer and no step that" if found.checked else f"nothing in {found.sentences} sentences"
+        return Score("", "trace", None, read, f"{why} can be checked")
     problem = found.wrong or _unsupported(puzzle, concluded, said)
     about = f"{found.read} of {found.sentences} sentences read"
     return Score("", "trace", float(problem is None), read, problem or f"every step follows ({about})")
@@ -232,7 +231,7 @@ def _conclusion(puzzle: Puzzle, found: Replay) -> Score:
 
 
 def _steps(found: Replay) -> Score:
-    if not found.checked:
+    if found.only_answers:
         return Score("", "steps", None, None, "no step can be checked")
     return Score(
         "", "steps", found.right / found.checked, None, f"{found.right} of {found.checked} checked steps follow"

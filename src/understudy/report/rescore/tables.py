@@ -138,7 +138,7 @@ def notes(scores: Scores, task: str) -> list[str]:
     if scores.by_facts:
         found.append(f"the class of no problem is known, so traces are right or wrong by their facts alone; {where}")
     elif scores.unclassed:
-        found.append(f"the class of {scores.unclassed} problems is unknown, so no trace of theirs is right; {where}")
+        found.append(f"the class of {scores.unclassed} problems is unknown, so their traces have no verdict; {where}")
     return found
 
 
