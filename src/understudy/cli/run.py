@@ -1,7 +1,7 @@
 """understudy run: a study from problems to report."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,7 +33,9 @@ def run(
     if dry_run:
         path = find(study)
         resolved = load(path, overrides)
-        _describe(resolved, plan(resolved, data_root(resolved, path)))
+        root = data_root(resolved, path)
+        paid = list(_paid_for(resolved, root, out or Path("runs") / resolved.study))
+        _describe(resolved, plan(resolved, root), paid)
         return
     try:
         with Screen(verbose) as screen:
@@ -47,7 +49,7 @@ def run(
     messages().print(f"report: {directory / 'report.html'}")
 
 
-def _describe(study: "Study", stages: Mapping[str, "Stage"]) -> None:
+def _describe(study: "Study", stages: Mapping[str, "Stage"], paid: Sequence[str]) -> None:
     from understudy.config import dump
 
     print(dump(study), end="")
@@ -58,7 +60,28 @@ def _describe(study: "Study", stages: Mapping[str, "Stage"]) -> None:
         train, test = (f"{n:,}" if n else "all" for n in (study.problems.train, study.problems.test))
         ways = len(study.seeds) * sum(sample.samples for sample in study.sample.values())
         print(f"# it would train {len(arms) * len(study.seeds)} students on {train} problems each")
-        print(f"# and sample {len(study.arms)} arms {ways} times on {test} test problems; nothing is paid for")
+        free = "" if paid else "; nothing is paid for"
+        print(f"# and sample {len(study.arms)} arms {ways} times on {test} test problems{free}")
+    for sentence in paid:
+        print(f"# {sentence}")
+
+
+def _paid_for(study: "Study", root: Path, directory: Path) -> Iterator[str]:
+    """What endpoints would be asked, and what that may cost; nothing for a study without any."""
+    from understudy import registry
+    from understudy.cli.collecting import expected
+    from understudy.cli.screen import visible
+    from understudy.stages import journal
+    from understudy.types import Sampling
+
+    split, n = ("train", study.problems.train) if study.student else ("test", study.problems.test)
+    for name, arm in study.arms.items():
+        model = arm.from_ if arm.from_ and arm.from_.name not in study.arms else None
+        if model and hasattr(registry.load("models", model.name), "requests"):
+            problems = registry.build("tasks", study.task, root=root).problems(split, n, study.problems.seed)
+            made = registry.build("models", model, root=root, journal=journal(directory, split, name))
+            sentences = "; ".join(expected(made, problems, Sampling()))
+            yield visible(f"arm {name} would ask {made.model}: {sentences}")
 
 
 def _dropped(directory: Path) -> list[str]:
