@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks import bench_style
+from benchmarks import bench_collect, bench_curate, bench_style, bench_verify
 from benchmarks.timing import alternate, line, same, timed
 
 from understudy.executors.local import ENVIRONMENT
@@ -36,7 +36,9 @@ PROMPTS, ALONE = 256, 16
 def main() -> None:
     """Print the machine and every ratio, or those of one part."""
     options = argparse.ArgumentParser(description="Ratios of speed.")
-    options.add_argument("--only", choices=("style", "training", "generation", "resume", "memory"))
+    options.add_argument(
+        "--only", choices=("style", "verify", "training", "generation", "resume", "collect", "curate", "memory")
+    )
     options.add_argument("--large", action="store_true", help="profile more than 3 GB too, for the memory it takes")
     chosen = options.parse_args()
     if chosen.only == "memory":
@@ -44,8 +46,14 @@ def main() -> None:
     print(machine())
     if chosen.only in (None, "style"):
         bench_style.style(chosen.large)
+    if chosen.only in (None, "verify"):
+        bench_verify.verify()
     if chosen.only in (None, "training", "generation"):
         students(chosen.only)
+    if chosen.only in (None, "collect"):
+        bench_collect.collect()
+    if chosen.only in (None, "curate"):
+        bench_curate.curate()
     if chosen.only in (None, "resume"):
         resume()
     return None

@@ -182,12 +182,11 @@ def memory() -> None:
 
 
 def stream() -> None:
-    """All measures of more than 3 GB of text that is made as it is read; then the greatest memory of all processes."""
+    """All measures of more than 3 GB of text that is made as it is read; then the greatest memory that it took."""
     once, what = traces()
     rounds = math.ceil(LARGE / size(once))
     total = rounds * size(once)
     taken, _ = timed(lambda: measured((changed(once, number) for number in range(rounds)), False))
-    everyone = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    own, child = (resource.getrusage(who).ru_maxrss * 1024 / 1e9 for who in everyone)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     print(f"style, all measures, a stream of {total / 1e9:.2f} GB of {what}: {total / 1e6 / taken:,.4g} MB/s; ", end="")
-    print(f"memory at most {own + CORES * child:.2f} GB ({own:.2f} and {CORES} × {child:.2f})")
+    print(f"memory at most {most:.2f} GB")

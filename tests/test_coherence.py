@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import plain_coherence as plain
+from benchmarks.plain import cohesion as plain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from understudy.randomness import stream
 from understudy.style.buffer import Buffer
 from understudy.style.coherence import Coherence, coherence, other_questions
-from understudy.style.diversity import Index
+from understudy.style.episodes import Steps
 from understudy.style.segment import segment
 from understudy.style.words import words
 
@@ -42,7 +42,7 @@ def measured(traces: list[list[str]], questions: list[str], others: list[str]) -
     starts = [start + np.cumsum([0, *size[:-1]]) for start, size in zip(texts.starts, sizes, strict=True) if size]
     found = words(texts)
     edges = np.concatenate([np.zeros(0, np.int64), *starts]).astype(np.int64)
-    return coherence(texts, found, Index.of(found.key), edges, Buffer.of(questions), Buffer.of(others))
+    return coherence(found, Steps.of(texts, found, edges), questions, others)
 
 
 def one(steps: list[str], question: str = "", other: str = "") -> dict[str, float]:

@@ -8,13 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
-from benchmarks import plain_coherence as plain
+from benchmarks.plain import cohesion as plain
 from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.style import diversity
 from understudy.style.buffer import Buffer
-from understudy.style.diversity import Index
 from understudy.style.words import words
 
 TRACES = Path(__file__).parents[2] / "shared" / "data" / "traces" / "mip" / "gsm8k_wellposed_QwQ.jsonl.gz"
@@ -26,14 +25,11 @@ TEXTS = (
 
 
 def mtld(*texts: str) -> list[float]:
-    buffer = Buffer.of(texts)
-    found = words(buffer)
-    return [float(value) for value in diversity.mtld(buffer, found, Index.of(found.key))]
+    return [float(value) for value in diversity.mtld(words(Buffer.of(texts)))]
 
 
 def repetition(*texts: str) -> list[float]:
-    buffer = Buffer.of(texts)
-    return [float(value) for value in diversity.repetition(buffer, words(buffer))]
+    return [float(value) for value in diversity.repetition(words(Buffer.of(texts)))]
 
 
 def same(value: float, wanted: float | None) -> bool:
@@ -83,7 +79,7 @@ def test_same_as_plain_on_real_traces() -> None:
         texts = [json.loads(line)["model_answer"] for _, line in zip(range(150), lines, strict=False)]
     together = mtld(*texts)
     assert all(map(same, together, map(plain.mtld, texts)))
-    assert together[:3] == mtld(*texts[:3]), "few texts are read one by one, many in step"
+    assert together[:3] == mtld(*texts[:3]), "whatever texts stand beside"
     assert all(map(same, repetition(*texts), map(plain.repetition, texts)))
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import plain_coherence as plain
+from benchmarks.plain import cohesion as plain
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from understudy.style.buffer import Buffer
-from understudy.style.diversity import Index
 from understudy.style.efficiency import First, first_correct, reflection_after
+from understudy.style.episodes import Steps
 from understudy.style.gold import gold
 from understudy.style.segment import segment
 from understudy.style.words import words
@@ -41,9 +41,10 @@ def cut(text: str) -> list[str]:
 
 def found(traces: list[str], golds: list[str | None], questions: list[str]) -> tuple[list[int | None], list[float]]:
     texts = Buffer.of(traces)
-    steps, every = segment(texts), words(texts)
-    first = first_correct(texts, every, Index.of(every.key), steps, golds, Buffer.of(questions))
-    own = first.step - np.searchsorted(steps, texts.starts)
+    every = words(texts)
+    steps = Steps.of(texts, every, segment(texts))
+    first = first_correct(texts, every, steps, golds, Buffer.of(questions))
+    own = first.step - steps.border[:-1]
     return [None if step < 0 else int(n) for step, n in zip(first.step, own, strict=True)], first.position.tolist()
 
 
@@ -204,7 +205,7 @@ def test_reflection_after(sizes: list[tuple[int, int]], rng: np.random.Generator
     first = First(
         np.array([-1 if n < 0 else start + n for n, start in zip(at, starts, strict=True)]), np.zeros(len(at))
     )
-    result = reflection_after(texts, steps, first, flags)
+    result = reflection_after(Steps.of(texts, words(texts), steps), first, flags)
     for n, start, (size, _), share in zip(at, starts, sizes, result, strict=True):
         after = flags[start + n + 1 : start + size] if n >= 0 else []
         assert share == pytest.approx(np.mean(after)) if len(after) else math.isnan(share)

@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 import pytest
 from benchmarks import plain
+from benchmarks.plain.cohesion import WORD
 from benchmarks.plain.steps import CLOSERS, MARKS
-from benchmarks.plain_coherence import WORD
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from benchmarks import plain_coherence
-from benchmarks.plain import episodes, structure
+from benchmarks.plain import cohesion, episodes, structure
 from benchmarks.plain.phrases import find, lower, tokens, word_count
 from benchmarks.plain.steps import segment
 
@@ -96,17 +95,17 @@ def core(text: str, reading: Reading | None = None) -> dict[str, Any]:
 def measures(text: str, question: str, other: str, answer: str | None) -> dict[str, Any]:
     """All measures of one text; ``question`` and ``other`` may be empty, ``answer`` null."""
     found = read(text)
-    cohesion = plain_coherence.coherence(found.steps, question, other)
-    step, position = plain_coherence.first_correct(found.steps, answer, question)
+    similar = cohesion.coherence(found.steps, question, other)
+    step, position = cohesion.first_correct(found.steps, answer, question)
     return {
         **core(text, found),
-        "coherence": cohesion["adjacent"],
-        "coherence_null": cohesion["null"],
-        "coherence_decay": cohesion["decay"],
-        "question_overlap": cohesion["question"],
-        "question_overlap_null": cohesion["question_null"],
-        "mtld": plain_coherence.mtld(text),
-        "repetition": plain_coherence.repetition(text),
+        "coherence": similar["adjacent"],
+        "coherence_null": similar["null"],
+        "coherence_decay": similar["decay"],
+        "question_overlap": similar["question"],
+        "question_overlap_null": similar["question_null"],
+        "mtld": cohesion.mtld(text),
+        "repetition": cohesion.repetition(text),
         "first_correct": position,
         "reflection_after": None if step is None else reflection_after(found, step),
     }

@@ -12,8 +12,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from benchmarks.plain.cohesion import WORD
 from benchmarks.plain.phrases import JOINT
-from benchmarks.plain_coherence import WORD
 
 from understudy.style.episodes import EPISODES, REACH
 

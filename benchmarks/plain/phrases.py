@@ -8,7 +8,7 @@ Only the lexicon itself is shared with ``understudy.style``.
 import re
 from functools import cache
 
-from benchmarks.plain_coherence import LETTER, LOWER, WORD
+from benchmarks.plain.cohesion import LETTER, LOWER, WORD
 
 from understudy.style.pivots import lexicon
 

@@ -24,7 +24,7 @@ from understudy.executors.local import spread
 from understudy.style import measures
 from understudy.style.episodes import EPISODES
 from understudy.style.pivots import TYPES
-from understudy.style.reading import Reading
+from understudy.style.reading import Reading, prepare
 from understudy.style.stages import STAGES
 from understudy.tables import SCHEMAS
 from understudy.types import Step
@@ -35,11 +35,12 @@ QUESTIONS = 1000
 """How many questions the null of ``question_overlap`` draws on: those of the first traces."""
 
 _INT, _REAL = pl.Int64(), pl.Float64()
+_ABOUT = ("trace_id", "problem_id", "model", "source")
 _COUNTS = ("characters", "words", "tokens", "steps", *TYPES, "backtracks", "pivot_types")
 _PARTS = (*(f"episode_{name}" for name in EPISODES), *(f"stage_{name}" for name in STAGES))
 MEASURES = pl.Schema(
     {
-        **dict.fromkeys(("trace_id", "problem_id", "model", "source"), pl.String()),
+        **dict.fromkeys(_ABOUT, pl.String()),
         **dict.fromkeys((*_COUNTS, *_PARTS, "branches", "abandoned"), _INT),
         "failed_steps": _REAL,
         **dict.fromkeys(("depth", "width"), _INT),
@@ -90,12 +91,13 @@ def stream(
 ) -> Iterator[pl.DataFrame]:
     """As ``measure``, for traces that come frame by frame, with tokens counted by a ``tokenizer.json``.
 
-    More than one of ``workers`` are processes of their own; a script that asks for them needs the usual guard,
-    ``if __name__ == "__main__"``. Memory does not grow with the number of traces.
+    ``workers`` are threads. Memory does not grow with the number of traces.
 
     Raises ``InputError`` if that file is no tokenizer.
     """
-    batches = chain.from_iterable(map(_batches, _with_questions(frames, problems)))
+    prepare()
+    chosen = map(_chosen, frames) if core else _with_questions(frames, problems)
+    batches = chain.from_iterable(map(_batches, chosen))
     work = partial(_measure, core=core, tokenizer=_tokenizer(tokenizer) if tokenizer else None)
     return spread(work, batches, workers)
 
@@ -150,24 +152,28 @@ def _batches(frame: pl.DataFrame) -> list[pl.DataFrame]:
     return [frame.slice(int(a), int(b - a)) for a, b in zip(starts, ends, strict=True)]
 
 
+def _chosen(frame: pl.DataFrame) -> pl.DataFrame:
+    """The columns that are measured."""
+    return frame.select("trace_id", "problem_id", "model", source(), text=text())
+
+
 def _with_questions(frames: Iterable[pl.DataFrame], problems: pl.DataFrame | None) -> Iterator[pl.DataFrame]:
     """The columns that are measured, with each trace's question, another question, and the reference answer."""
     from understudy.style.coherence import other_questions
 
     others: dict[str, str] | None = None
+    pool: list[str] = []
     for frame in frames:
         if problems is None:
             asked = [pl.col("metadata").str.json_path_match(f"$.{name}").alias(name) for name in ("prompt", "answer")]
-            rows = frame.with_columns(*asked)
+            rows = frame.with_columns(asked)
         else:
             rows = frame.join(problems.select("problem_id", "prompt", "answer"), "problem_id", "left")
-        chosen = rows.select(
-            "trace_id", "problem_id", "model", source(), text().alias("text"), "answer", question=pl.col("prompt")
-        )
         if others is None:
-            others = other_questions(chosen["question"].drop_nulls().unique(maintain_order=True)[:QUESTIONS])
-        pool = sorted(set(others) - {""})
-        yield chosen.with_columns(other=_others(chosen["question"], others, pool))
+            others = other_questions(rows["prompt"].drop_nulls().unique(maintain_order=True)[:QUESTIONS])
+            pool = sorted(set(others) - {""})
+        other = _others(rows["prompt"], others, pool)
+        yield _chosen(rows).with_columns(rows["answer"], other, question=rows["prompt"])
 
 
 def _others(questions: pl.Series, others: dict[str, str], pool: list[str]) -> pl.Series:
@@ -180,15 +186,19 @@ def _others(questions: pl.Series, others: dict[str, str], pool: list[str]) -> pl
         return others.get(question) or pool[seed_of("other question", question) % len(pool)]
 
     chosen = {question: other(question) for question in questions.unique().to_list()}
-    return questions.fill_null("").replace_strict({q or "": o for q, o in chosen.items()}, return_dtype=pl.String)
+    named = {question or "": other for question, other in chosen.items()}
+    return questions.fill_null("").replace_strict(named, return_dtype=pl.String).alias("other")
+
+
+def _reading(texts: pl.Series) -> Reading:
+    return Reading.of(texts.cast(pl.Binary).to_list())
 
 
 def _steps(traces: pl.DataFrame) -> pl.DataFrame:
-    reading = Reading.of(traces["text"].to_list())
+    reading = _reading(traces["text"])
     found, tree = reading.steps, reading.tree
-    index = np.arange(len(found.text)) - np.searchsorted(found.text, found.text)
     columns = {
-        "index": index,
+        "index": np.arange(len(found.text)) - found.border[found.text],
         "start": reading.texts.character(found.start),
         "end": reading.texts.character(found.end),
         "episode": _named(reading.episodes, EPISODES),
@@ -223,18 +233,22 @@ def _named(numbers: Any, names: tuple[str, ...]) -> pl.Series:
 def _measure(rows: pl.DataFrame, core: bool, tokenizer: Any) -> pl.DataFrame:
     rows = rows.with_row_index("row")
     profiled = rows.drop_nulls("source")
-    texts = profiled["text"].to_list()
-    reading = Reading.of(texts)
+    reading = _reading(profiled["text"])
     columns = measures.length(reading) | measures.turns(reading) | measures.parts(reading) | measures.shape(reading)
     if not core:
         questions, others = (profiled[name].fill_null("").to_list() for name in ("question", "other"))
         columns |= measures.cohesion(reading, questions, others)
         columns |= measures.efficiency(reading, questions, profiled["answer"].to_list())
     if tokenizer:
-        encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        encoded = tokenizer.encode_batch_fast(profiled["text"].to_list(), add_special_tokens=False)
         columns["tokens"] = np.fromiter(map(len, encoded), np.int64, len(encoded))
     known = pl.DataFrame({"row": profiled["row"], **columns})
-    known = known.with_columns(pl.selectors.float().fill_nan(None))
-    result = rows.select("row", "trace_id", "problem_id", "model", "source").join(known, "row", "left")
-    missing = [pl.lit(None, kind).alias(name) for name, kind in MEASURES.items() if name not in result.columns]
-    return result.with_columns(missing).select(MEASURES.names()).cast(MEASURES)
+    result = rows.select("row", *_ABOUT).join(known, "row", "left", maintain_order="left")
+    return result.select(_column(name, kind, name in result.columns) for name, kind in MEASURES.items())
+
+
+def _column(name: str, kind: pl.DataType, known: bool) -> pl.Expr:
+    """A column of the table of measures: missing is null, also where it is no number."""
+    if not known:
+        return pl.lit(None, kind).alias(name)
+    return pl.col(name).cast(kind).fill_nan(None) if kind.is_float() else pl.col(name).cast(kind)

@@ -1,4 +1,4 @@
-"""Worker processes on this machine, one thread each.
+"""Workers on this machine: processes of one thread each for students, threads for what leaves Python's lock alone.
 
 Two processes with one thread each train two small students at once; two threads in one process would wait for each
 other. Thread counts and the allocator are set in the environment before a worker starts, because the libraries read
@@ -12,9 +12,8 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from itertools import chain, islice
 from multiprocessing.queues import SimpleQueue
 from types import TracebackType
 from typing import Any, TypeVar
@@ -40,8 +39,6 @@ ENVIRONMENT = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
 }
 
-INLINE = 12
-"""Items that ``spread`` works on by itself before it starts other processes."""
 Told = tuple[str, int, int]
 _told: "SimpleQueue[Told] | None" = None
 
@@ -97,39 +94,31 @@ class Local:
 
 
 def spread(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
-    """``function`` of every item, in order, by ``workers`` processes; few items are held at a time.
+    """``function`` of every item, in order, by ``workers`` threads; few items are held at a time.
 
-    The first items are worked on in this process, so that a small job does not wait for others to start. Raises what
-    the function raises, and ``RunError`` if a worker dies.
+    That pays for functions that spend their time outside of Python's lock. Raises what the function raises.
     """
-    rest = iter(items)
-    for item in islice(rest, INLINE if workers > 1 else None):
-        yield function(item)
-    first = next(rest, None)
-    if first is None:
+    if workers == 1:
+        yield from map(function, items)
         return
-    context = multiprocessing.get_context("spawn")
-    os.environ.update({key: os.environ.get(key, value) for key, value in ENVIRONMENT.items()})
-    pool = ProcessPoolExecutor(workers, context, _begin)
     pending: deque[Future[R]] = deque()
+    pool = ThreadPoolExecutor(workers)
     try:
-        for item in chain([first], rest):
+        for item in items:
             pending.append(pool.submit(function, item))
             if len(pending) > 2 * workers:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
-    except BrokenProcessPool:
-        raise _died() from None
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(cancel_futures=True)
 
 
 def _died() -> RunError:
     return RunError("a worker process died; it may have run out of memory", "run the same command to go on")
 
 
-def _begin(told: "SimpleQueue[Told] | None" = None) -> None:
+def _begin(told: "SimpleQueue[Told]") -> None:
     global _told
     _told = told
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides

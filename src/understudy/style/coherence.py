@@ -1,7 +1,7 @@
 """Coherence: do neighbouring steps speak of the same things, and do they speak of the question?
 
     found = words(texts)
-    measured = coherence(texts, found, Index.of(found.key), segment(texts), questions, others)
+    measured = coherence(found, Steps.of(texts, found, segment(texts)), questions, others)
     measured.adjacent, measured.null           # one figure a text; NaN where there is nothing to compare
 
 A step is the set S of its content words: all words and numbers that are not in ``STOP_WORDS``. Steps without any
@@ -14,16 +14,18 @@ The null of the adjacent steps is the mean over all orders that the steps could 
 only estimate: neighbours are then any two steps. It needs no seed, has no noise and depends on the trace alone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 
 from understudy.randomness import seed_of
-from understudy.style.buffer import Buffer, Places
-from understudy.style.diversity import Index, Reals, ratio
-from understudy.style.words import Keys, Words, words
+from understudy.style.buffer import Buffer, Flags, Places, Reals
+from understudy.style.diversity import ratio
+from understudy.style.episodes import Steps
+from understudy.style.kernel import kernel
+from understudy.style.words import Numbers, Table, Words, words
 
 DISTANCES = (1, 2, 4, 8)
 """How far apart steps are that are compared."""
@@ -37,7 +39,7 @@ were weren what when where whether which while who whom whose why will with won 
 """
 """Words that hold a sentence together and have no subject, with what apostrophes leave of them ("don't": don, t)."""
 
-_STEP = 0xFFFFFFFF
+_REACH = 2 ** (DISTANCES[-1] + 1) - 1
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,18 @@ class Coherence:
     question_null: Reals
 
 
-def coherence(texts: Buffer, found: Words, index: Index, steps: Places, questions: Buffer, others: Buffer) -> Coherence:
-    """``steps``: the bytes at which steps start. ``questions``, ``others``: one for each text, or an empty one."""
-    sets = _Sets.of(texts, found, index, steps)
-    one, two, four, eight = (sets.at_distance(distance) for distance in DISTANCES)
-    decay = (3 * one + two - four - 3 * eight) / 10
-    return Coherence(one, sets.any_two(), decay, sets.like(questions), sets.like(others))
+def coherence(found: Words, steps: Steps, questions: Sequence[str], others: Sequence[str]) -> Coherence:
+    """``questions``, ``others``: one for each text, or an empty one."""
+    texts, types = len(steps.border) - 1, len(found.keys)
+    size, number, border = _asked([*questions, *others], found)
+    alike, pairs, some, squares, shared = (np.zeros((rows, texts)) for rows in (4, 4, 1, 1, 2))
+    spans = steps.first, steps.last, steps.border, np.zeros(len(steps.start)), np.empty(types, np.int64)
+    state = np.full(types, -1), np.zeros(types, np.int64), np.zeros(types)
+    _coherence(found.type, _content(found), *spans, *state, number, border, alike, pairs, some[0], squares[0], shared)
+    one, two, four, eight = map(ratio, alike, pairs)
+    (null,) = map(ratio, np.maximum(squares - some, 0), some * (some - 1))
+    like = map(ratio, shared, np.sqrt(size).reshape(2, texts) * some)
+    return Coherence(one, null, (3 * one + two - four - 3 * eight) / 10, *like)
 
 
 def other_questions(questions: Iterable[str]) -> dict[str, str]:
@@ -78,107 +86,130 @@ def other_questions(questions: Iterable[str]) -> dict[str, str]:
     return {question: others.get(question, "") for question in ["", *ring]}
 
 
-@dataclass(frozen=True)
-class _Sets:
-    """The content words of steps. Steps are numbered with a gap after each text that no distance spans.
-
-    ``member`` rises: the number of a word over 32 bits for that of a step that holds it. ``text`` and ``size`` are
-    those of the step of each number; a word weighs 1/√size in its step. ``types`` are the codes of the words of each
-    text, ``owner`` their text, ``total`` the sum of their weights.
-    """
-
-    index: Index
-    member: Places
-    text: Places
-    size: Places
-    weight: Reals
-    steps: Places
-    types: Keys
-    owner: Places
-    total: Reals
-
-    @classmethod
-    def of(cls, texts: Buffer, found: Words, index: Index, steps: Places) -> "_Sets":
-        number, text = _numbers(texts, steps)
-        count, content = _content(index)
-        of_word = np.repeat(number, np.diff(np.append(np.searchsorted(found.start, steps), len(found.start))))
-        member = np.repeat(np.arange(len(count)) << 32, count) | of_word[index.places[content]]
-        kept = _changes(member)
-        member, content = member[kept], content[kept]
-        size = np.bincount(member & _STEP, minlength=len(text))
-        owner = text[member & _STEP]
-        first = _changes((member >> 32 << 32) | owner)
-        weight = np.where(size > 0, 1 / np.sqrt(np.maximum(size, 1)), 0.0)
-        total = np.add.reduceat(weight[member & _STEP], first) if len(first) else weight[:0]
-        types = index.codes[content[first]] >> index.bits << index.bits | owner[first].astype(np.uint64)
-        some = np.bincount(text[size > 0], minlength=len(texts.starts))
-        return cls(index, member, text, size, weight, some, types, owner[first], total)
-
-    def at_distance(self, distance: int) -> Reals:
-        """The mean similarity of steps so far apart, in each text."""
-        both = (self.size[:-distance] > 0) & (self.size[distance:] > 0)
-        pairs = np.bincount(self.text[:-distance][both], minlength=len(self.steps))
-        step = self._shared[distance]
-        alike = self.weight[step] * self.weight[step + distance]
-        return ratio(np.bincount(self.text[step], alike, len(self.steps)), pairs)
-
-    @cached_property
-    def _shared(self) -> dict[int, Places]:
-        """For each distance: once for each word that two steps so far apart share, the first of the two.
-
-        The same word in a step so far on is among as many members that follow, since members are distinct.
-        """
-        found: dict[int, list[Places]] = {distance: [self.member[:0]] for distance in DISTANCES}
-        for more in range(1, min(DISTANCES[-1], len(self.member) - 1) + 1):
-            apart = self.member[more:] - self.member[:-more]
-            for distance in DISTANCES:
-                if distance >= more:
-                    found[distance].append(self.member[np.flatnonzero(apart == distance)] & _STEP)
-        return {distance: np.concatenate(parts) for distance, parts in found.items()}
-
-    def any_two(self) -> Reals:
-        """The mean similarity of any two steps: (|Σ u|² − n) / n(n − 1) with u their vectors, of length 1 each."""
-        squares = np.bincount(self.owner, self.total**2, len(self.steps))
-        return ratio(np.maximum(squares - self.steps, 0), self.steps * (self.steps - 1))
-
-    def like(self, questions: Buffer) -> Reals:
-        """The mean similarity of a text's steps to its question."""
-        asked = words(questions)
-        own = Index.of(asked.key)
-        place = own.places[_content(own)[1]]
-        text = questions.text_of(asked.start[place])
-        types = np.sort(self.index.code(asked.key[place], text))
-        types = types[_changes(types)]
-        owner = self.index.low(types)
-        size = np.bincount(owner, minlength=len(self.steps))
-        at = np.searchsorted(self.types, types)
-        hit = np.append(self.types, ~np.uint64(0))[at] == types
-        shared = np.bincount(owner[hit], self.total[at[hit]], len(self.steps))
-        return ratio(shared, np.sqrt(size) * self.steps)
+def _content(found: Words) -> Flags:
+    """Whether each type is a content word."""
+    return _stops().find(found.keys) < 0
 
 
-def _numbers(texts: Buffer, steps: Places) -> tuple[Places, Places]:
-    """The number of each step, with gaps between texts, and the text of each number."""
-    owner = texts.text_of(steps)
-    number = np.arange(len(steps)) + DISTANCES[-1] * owner
-    text = np.zeros(len(steps) + DISTANCES[-1] * len(texts.starts), np.int64)
-    text[number] = owner
-    return number, text
-
-
-def _content(index: Index) -> tuple[Places, Places]:
-    """How often each content word occurs, and where in the index's places all of them are."""
-    first = np.flatnonzero(~index.again)
-    count = np.diff(np.append(first, len(index.codes)))
-    content = np.isin(index.codes[first] >> index.bits, _stops() >> index.bits, invert=True)
-    return count[content], np.flatnonzero(np.repeat(content, count))
+def _asked(questions: list[str], found: Words) -> tuple[Reals, Numbers, Places]:
+    """How many content words each question has; for each word its type in ``found``, or -1 if there is none, if it is
+    no content word or said again; where each question's words begin."""
+    asked = words(Buffer.of(questions))
+    number, size = Table(found.keys).find(asked.keys)[asked.type], np.zeros(len(questions))
+    _new(asked.type, _content(asked), asked.border, np.full(len(asked.keys), -1), number, size)
+    return size, number, asked.border
 
 
 @cache
-def _stops() -> Keys:
-    return words(Buffer.of([STOP_WORDS])).key
+def _stops() -> Table:
+    return Table(words(Buffer.of([STOP_WORDS])).keys)
 
 
-def _changes(values: Places | Keys) -> Places:
-    """Where a value differs from the one before it."""
-    return np.flatnonzero(np.append(True, values[1:] != values[:-1])[: len(values)])
+@kernel
+def _new(types: Numbers, content: Flags, border: Places, seen: Places, number: Numbers, size: Reals) -> None:
+    """Count the content words of each text, each once; the number of any other word becomes -1."""
+    for text in range(len(border) - 1):
+        for word in range(border[text], border[text + 1]):
+            if content[types[word]] and seen[types[word]] != text:
+                seen[types[word]] = text
+                size[text] += 1
+            else:
+                number[word] = -1
+
+
+@kernel
+def _coherence(
+    types: Numbers,
+    content: Flags,
+    first: Places,
+    last: Places,
+    border: Places,
+    weight: Reals,
+    members: Places,
+    seen: Places,
+    history: Places,
+    total: Reals,
+    asked: Numbers,
+    asked_border: Places,
+    alike: Reals,
+    pairs: Reals,
+    some: Reals,
+    squares: Reals,
+    shared: Reals,
+) -> None:
+    """Add up, for each text: similarities at each distance and their ``pairs``, ``some`` steps with content words, the
+    ``squares`` of the sum of their vectors, and its products with both questions'.
+
+    Each step is a vector of length 1, in which every one of its ``members`` has its ``weight``. Of each type, ``seen``
+    is the last step that holds it, ``history`` has bit n set if the n-th step before that one does too, and ``total``
+    is its sum over the steps of the text.
+    """
+    for text in range(len(border) - 1):
+        since = border[text]
+        for step in range(since, border[text + 1]):
+            count = _members(types, content, first[step], last[step], step, since, members, seen, history, total)
+            if count == 0:
+                continue
+            some[text] += 1
+            weight[step] = 1 / np.sqrt(count)
+            _compare(members, count, text, step, since, history, weight, alike, pairs)
+            for place in range(count):
+                squares[text] += weight[step] * (2 * total[members[place]] + weight[step])
+                total[members[place]] += weight[step]
+        for question in range(2):
+            row = question * (len(border) - 1) + text
+            for word in range(asked_border[row], asked_border[row + 1]):
+                if asked[word] >= 0 and seen[asked[word]] >= since:
+                    shared[question, text] += total[asked[word]]
+
+
+@kernel
+def _members(
+    types: Numbers,
+    content: Flags,
+    first: int,
+    last: int,
+    step: int,
+    since: int,
+    members: Places,
+    seen: Places,
+    history: Places,
+    total: Reals,
+) -> int:
+    """How many content words a step has, each once; write down which, and that it has them."""
+    count = 0
+    for word in range(first, last):
+        member = types[word]
+        if not content[member] or seen[member] == step:
+            continue
+        if seen[member] < since:
+            history[member], total[member] = 0, 0
+        apart = min(step - seen[member], DISTANCES[-1] + 1)
+        history[member] = (history[member] << apart | 1) & _REACH
+        seen[member] = step
+        members[count] = member
+        count += 1
+    return count
+
+
+@kernel
+def _compare(
+    members: Places,
+    count: int,
+    text: int,
+    step: int,
+    since: int,
+    history: Places,
+    weight: Reals,
+    alike: Reals,
+    pairs: Reals,
+) -> None:
+    """Add the similarities of a step with those before it, and how many there are."""
+    for number in range(len(DISTANCES)):
+        before = step - DISTANCES[number]
+        if before >= since and weight[before] > 0:
+            shared = 0
+            for place in range(count):
+                shared += history[members[place]] >> DISTANCES[number] & 1
+            alike[number, text] += shared * weight[step] * weight[before]
+            pairs[number, text] += 1

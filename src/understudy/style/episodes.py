@@ -13,16 +13,17 @@ first layer's scores for it and its two neighbours on either side.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.style.buffer import EQUALS, OPERATOR, Buffer, Flags, Places
-from understudy.style.matcher import Matcher, Table
-from understudy.style.words import Words, key, words
+from understudy.style.buffer import CLOSER, SPACE, Buffer, Bytes, Flags, Places, Reals, table
+from understudy.style.kernel import kernel
+from understudy.style.matcher import Matcher
+from understudy.style.words import Numbers, Table, Words, key, words
 
 EPISODES = ("read", "analyze", "plan", "implement", "explore", "verify", "monitor")
 """In the order of the model's columns."""
@@ -37,26 +38,34 @@ SHAPES = (
 REACH = 2
 """How many neighbours on either side the second layer sees."""
 
-Reals = NDArray[np.float32]
+_QUESTION, _EXCLAMATION, _COLON, _EQUALS = b"?!:="
+_EPISODES = len(EPISODES)
+_BUSY = [SHAPES.index(name) for name in ("holds =", "holds + * /", "holds no number")]
+_OPERATOR, _HEADLINE = table(b"+*/"), table(b"#*")
 
 
 @dataclass(frozen=True)
 class Steps:
-    """The steps of a buffer: where each starts and ends, its first word and the one after its last, its text."""
+    """The steps of a buffer: where each starts and ends, its first word and the one after its last, its text.
+
+    The steps of text t are those from ``border[t]`` to ``border[t + 1]``.
+    """
 
     start: Places
     end: Places
     first: Places
     last: Places
     text: Places
+    border: Places
 
     @classmethod
     def of(cls, texts: Buffer, found: Words, start: Places) -> "Steps":
-        """The steps that start at these bytes; each ends where the next starts, or its text ends."""
+        """The steps that start at these bytes, the first of each text with it; each ends where the next starts."""
         text = texts.text_of(start)
         end = np.minimum(np.append(start[1:], len(texts.data)), texts.ends[text])
         first = np.searchsorted(found.start, start)
-        return cls(start, end, first, np.searchsorted(found.start, end), text)
+        border = np.searchsorted(start, np.append(texts.starts, len(texts.data)))
+        return cls(start, end, first, np.append(first[1:], len(found.start)), text, border)
 
 
 class Tagger:
@@ -69,12 +78,12 @@ class Tagger:
     def __init__(self, model: dict[str, Any]) -> None:
         self.words = list(model["words"])
         self.openings = list(model["openings"])
-        self.table = Table(np.array([key(word) for word in self.words], np.uint64))
+        self.table = Table(words(Buffer.of(self.words)).keys)
         self.matcher = Matcher(self.openings)
         weights = [*model["words"].values(), *model["openings"].values()]
-        self.weights = np.array(weights, np.float32).reshape(-1, len(EPISODES))
-        self.shapes = np.array(list(model["shapes"].values()), np.float32)
-        self.context = np.array(model["context"], np.float32)
+        self.weights = np.array(weights, np.float64).reshape(-1, len(EPISODES))
+        self.shapes = np.array(list(model["shapes"].values()), np.float64)
+        self.context = np.array(model["context"], np.float64)
 
     @classmethod
     @cache
@@ -84,35 +93,12 @@ class Tagger:
 
     def tag(self, texts: Buffer, found: Words, steps: Steps) -> NDArray[np.int8]:
         """The number of each step's episode in ``EPISODES``."""
-        if not len(steps.start):
-            return np.zeros(0, np.int8)
-        shape = shape_codes(texts, found, steps)
-        wide = np.asarray(self.features(texts, found, steps) @ self._wide_weights + self._wide_shapes[shape])
-        episodes = (_gathered(wide, steps.text) + self._second_shapes[shape]).argmax(axis=1).astype(np.int8)
-        episodes[wordless(texts, found, steps)] = MONITOR
+        shape = shapes(texts, found, steps)
+        first = np.zeros((len(shape), len(EPISODES)))
+        _first(*self._columns(texts, found, steps), self.weights, shape, self.shapes, first)
+        episodes = self.second(first, shape, steps).argmax(axis=1).astype(np.int8)
+        episodes[wordless(found, steps, shape)] = MONITOR
         return episodes
-
-    @cached_property
-    def _blocks(self) -> Reals:
-        """The second layer's weights of scores, those of all neighbours side by side: (7, (2 * REACH + 1) * 7)."""
-        size, blocks = len(EPISODES), 2 * REACH + 1
-        scores = self.context[: blocks * size].reshape(blocks, size, size)
-        return np.concatenate(list(scores), axis=1)
-
-    @cached_property
-    def _wide_weights(self) -> Reals:
-        """Both layers in one, as both are linear: what each word or opening adds to each neighbour's scores."""
-        return self.weights @ self._blocks
-
-    @cached_property
-    def _wide_shapes(self) -> Reals:
-        """The same of each code of shape."""
-        return (_SHAPE_ROWS @ self.shapes @ self._blocks).astype(np.float32)
-
-    @cached_property
-    def _second_shapes(self) -> Reals:
-        """What each code of shape adds to the second layer."""
-        return np.asarray(_SHAPE_ROWS @ self.context[-len(SHAPES) - 1 :], np.float32)
 
     def explain(
         self, texts: Buffer, found: Words, steps: Steps, episodes: NDArray[np.int8]
@@ -123,8 +109,8 @@ class Tagger:
             return []
         shape = shapes(texts, found, steps)
         features = self.features(texts, found, steps)
-        first = self.first(features, shape)
-        total = self.second(first, shape, steps.text)
+        first = np.asarray(features @ self.weights + shape @ self.shapes)
+        total = self.second(first, shape, steps)
         names = [*(f"'{word}'" for word in self.words), *(f"'{phrase} …'" for phrase in self.openings)]
         middle = self.context[REACH * len(EPISODES) : (REACH + 1) * len(EPISODES)]
         reasons = []
@@ -132,11 +118,8 @@ class Tagger:
             rest = total[step].copy()
             rest[chosen] = -np.inf
             direction = np.eye(len(EPISODES))[chosen] - np.eye(len(EPISODES))[rest.argmax()]
-            row = features[step]
-            parts = [
-                (names[column], float(value * (self.weights[column] @ middle @ direction)))
-                for column, value in zip(row.indices, row.data, strict=True)
-            ]
+            held = zip(features[step].indices, features[step].data, strict=True)
+            parts = [(names[at], float(value * (self.weights[at] @ middle @ direction))) for at, value in held]
             shaped = shape[step] @ self.shapes @ middle @ direction
             parts += [("shape", float(shaped + shape[step] @ self.context[-len(SHAPES) - 1 :] @ direction))]
             own = first[step] @ middle + shape[step] @ self.context[-len(SHAPES) - 1 :]
@@ -151,122 +134,54 @@ class Tagger:
         """
         from scipy.sparse import csr_matrix
 
-        plain = replace(found, key=np.where(found.numeric, _NUMBER_KEY, found.key))
-        known = self.table.find(plain.key)
-        at = np.flatnonzero(known >= 0)
-        ends = np.searchsorted(at, np.append(steps.first, len(known)))
-        row, phrase = self._openings(texts, plain, steps)
-        opened = np.searchsorted(row, np.arange(len(steps.start) + 1))
-        columns = np.empty(len(at) + len(row), np.int32)
-        mine = np.arange(len(row)) + ends[row + 1]
-        rest = np.ones(len(columns), np.bool_)
-        rest[mine] = False
-        columns[rest], columns[mine] = known[at], phrase + len(self.words)
-        bounds = ends + opened
+        columns, bounds = self._columns(texts, found, steps)
         size = np.diff(bounds)
-        scale = np.repeat((3 / np.sqrt(3 + size)).astype(np.float32), size)
-        shape = (len(steps.start), len(self.words) + len(self.openings))
-        return csr_matrix((scale, columns, bounds), shape=shape)
+        scale = np.repeat(3 / np.sqrt(3 + size), size)
+        return csr_matrix((scale, columns, bounds), shape=(len(steps.start), len(self.weights)))
 
-    def _openings(self, texts: Buffer, found: Words, steps: Steps) -> tuple[Places, Places]:
-        """The phrases with which steps open: step and number of the phrase, in the order of the steps."""
-        full = np.flatnonzero(steps.last > steps.first)
-        opening = self.matcher.find(texts, found, steps.first[full])
-        row = full[np.searchsorted(steps.first[full], opening.word)]
-        inside = opening.word + opening.size <= steps.last[row]
-        return row[inside], opening.phrase[inside]
+    def second(self, scores: Reals, shape: Flags, steps: Steps) -> Reals:
+        """The second layer's scores (steps, 7), of the first layer's: ``around`` times ``context``."""
+        total = np.zeros(scores.shape)
+        _second(scores, shape, steps.border, self.context, total)
+        return total
 
-    def first(self, features: Any, shape: Reals) -> Reals:
-        """The first layer's scores (steps, 7)."""
-        return np.asarray(features @ self.weights + shape @ self.shapes)
-
-    def second(self, scores: Reals, shape: Reals, text: Places) -> Reals:
-        """The second layer's scores (steps, 7): ``around`` times ``context``."""
-        return _gathered(scores @ self._blocks, text) + shape @ self.context[-len(SHAPES) - 1 :]
-
-
-def _gathered(wide: Reals, text: Places) -> Reals:
-    """The sum of what a step's neighbours say of it; ``wide`` (steps, (2 * REACH + 1) * 7) is what each says of all."""
-    size = len(EPISODES)
-    result = np.zeros((len(wide), size), np.float32)
-    for place, offset in enumerate(range(-REACH, REACH + 1)):
-        here, there = _shifted(len(wide), offset)
-        said = wide[there, place * size : (place + 1) * size]
-        said[text[there] != text[here]] = 0
-        result[here] += said
-    return result
+    def _columns(self, texts: Buffer, found: Words, steps: Steps) -> tuple[Numbers, Places]:
+        """The known words of each step and the phrases that open it: those of step i from ``bounds[i]`` on."""
+        plain = replace(found, keys=np.where(found.numeric, np.uint64(key(NUMBER)), found.keys))
+        known = self.table.find(plain.keys)
+        opening = self.matcher.find(texts, plain, steps.first[steps.last > steps.first])
+        opened = opening.word, opening.size, opening.phrase + len(self.words)
+        columns, bounds = (
+            np.empty(len(found.type) + len(opening.word), np.int32),
+            np.zeros(len(steps.start) + 1, np.int64),
+        )
+        _columns(found.type, known, *opened, steps.first, steps.last, columns, bounds)
+        return columns[: bounds[-1]], bounds
 
 
-def _shifted(size: int, offset: int) -> tuple[slice, slice]:
-    """The steps that have a neighbour at this offset, and the neighbours."""
-    here = slice(max(0, -offset), max(0, size - max(0, offset)))
-    return here, slice(max(0, offset), max(0, size + min(0, offset)))
-
-
-def around(scores: Reals, shape: Reals, text: Places) -> Reals:
+def around(scores: Reals, shape: Flags, text: Places) -> Reals:
     """What the second layer sees: the scores of two steps before to two steps after, 0 beyond the text, and shape."""
-    views = []
+    size, views = len(scores), []
     for offset in range(-REACH, REACH + 1):
         moved = np.zeros_like(scores)
-        here, there = _shifted(len(scores), offset)
-        moved[here] = scores[there] * (text[there] == text[here])[:, None]
+        here = np.arange(max(0, -offset), max(0, size - max(0, offset)))
+        moved[here] = scores[here + offset] * (text[here + offset] == text[here])[:, None]
         views.append(moved)
     return np.hstack((*views, shape))
 
 
-def shapes(texts: Buffer, found: Words, steps: Steps) -> Reals:
-    """The shape of each step (steps, shapes + 1): 0 or 1, and a last column of ones."""
-    return _SHAPE_ROWS[shape_codes(texts, found, steps)]
+def shapes(texts: Buffer, found: Words, steps: Steps) -> Flags:
+    """The shape of each step (steps, shapes + 1); the last column is true."""
+    spans = steps.start, steps.end, steps.first, steps.last, steps.border
+    shape = np.zeros((len(steps.start), len(SHAPES) + 1), np.bool_)
+    _shapes(texts.data, found.type, found.numeric, *spans, shape)
+    return shape
 
 
-def shape_codes(texts: Buffer, found: Words, steps: Steps) -> Places:
-    """The shape of each step as one number, the row of ``_SHAPE_ROWS`` that spells it out."""
-    edges = np.append(steps.start, len(texts.data))
-    equals = np.diff(np.searchsorted(texts.where(EQUALS), edges))
-    operators = np.diff(np.searchsorted(texts.where(OPERATOR), edges))
-    size = steps.last - steps.first
-    numeric = np.concatenate(([0], np.cumsum(found.numeric)))
-    counted = numeric[steps.last] - numeric[steps.first]
-    order, count = _places(steps.text)
-    place = 20 * order
-    where = np.where(place < 4 * (count - 1), 2 - (place < count - 1), 3) + (place >= 16 * np.maximum(count - 1, 1))
-    where += place >= 19 * np.maximum(count - 1, 1)
-    digits = (
-        _SIGN[_last_sign(texts, steps)],
-        np.minimum(equals, 2),
-        operators > 0,
-        1 * (counted > 0) + (10 * counted >= 3 * np.maximum(size, 1)),
-        _SIZE[np.minimum(size, len(_SIZE) - 1)],
-        _HEADLINE[texts.data[steps.start]],
-        np.where(order == 0, 0, where),
-    )
-    code = np.zeros(len(size), np.int64)
-    for radix, digit in zip(_RADIX, digits, strict=True):
-        code = code * radix + digit
-    return code
-
-
-def _shape_rows() -> Reals:
-    """Every shape spelled out: (codes, shapes + 1)."""
-    sign, equals, operators, share, size, headline, place = np.indices(_RADIX).reshape(len(_RADIX), -1)
-    columns = (
-        *(sign == 1, sign == 2, sign == 3, equals > 0, equals > 1, operators > 0, share == 0, share == 1, share == 2),
-        *(size <= 0, size <= 1, size <= 2, size >= 4, size >= 5, headline == 1),
-        *(place == 0, place <= 1, place <= 2, place == 3, place >= 4, place >= 5),
-        np.ones(len(sign)),
-    )
-    return np.column_stack(columns).astype(np.float32)
-
-
-def wordless(texts: Buffer, found: Words, steps: Steps) -> Flags:
+def wordless(found: Words, steps: Steps, shape: Flags) -> Flags:
     """Steps of signs alone, or of one number without a sign of arithmetic: there is nothing they could do."""
     size = steps.last - steps.first
-    empty = size == 0
-    single = np.flatnonzero(size == 1)
-    single = single[found.numeric[steps.first[single]]]
-    signs = texts.count(EQUALS | OPERATOR, steps.start[single], steps.end[single])
-    empty[single[signs == 0]] = True
-    return empty
+    return (size == 0) | (size == 1) & ~shape[:, _BUSY].any(axis=1)
 
 
 def label(steps: Sequence[str], tagger: Tagger | None = None) -> list[str]:
@@ -282,28 +197,102 @@ def label(steps: Sequence[str], tagger: Tagger | None = None) -> list[str]:
     return [EPISODES[tag] for tag in tags]
 
 
-def _last_sign(texts: Buffer, steps: Steps) -> NDArray[np.uint8]:
-    """The last byte of each step, up to four bytes of white space and four closing quotes or brackets aside."""
-    at = steps.end - 1
-    for skipped in (_BLANK, _CLOSER):
-        for _ in range(4):
-            at = at - (skipped[texts.data[at]] & (at > steps.start))
-    return texts.data[at]
+@kernel
+def _columns(
+    types: Numbers,
+    known: Numbers,
+    word: Places,
+    size: Places,
+    phrase: Places,
+    first: Places,
+    last: Places,
+    columns: Numbers,
+    bounds: Places,
+) -> None:
+    count = hit = 0
+    for step in range(len(first)):
+        for place in range(first[step], last[step]):
+            if known[types[place]] >= 0:
+                columns[count] = known[types[place]]
+                count += 1
+        while first[step] < last[step] and hit < len(word) and word[hit] == first[step]:
+            if word[hit] + size[hit] <= last[step]:
+                columns[count] = phrase[hit]
+                count += 1
+            hit += 1
+        bounds[step + 1] = count
 
 
-def _places(text: Places) -> tuple[Places, Places]:
-    """The place of each step in its text, from 0, and how many steps the text has."""
-    first = np.flatnonzero(np.diff(text, prepend=-1))
-    sizes = np.diff(first, append=len(text))
-    return np.arange(len(text)) - np.repeat(first, sizes), np.repeat(sizes, sizes)
+@kernel
+def _shapes(
+    data: Bytes,
+    types: Numbers,
+    numeric: Flags,
+    start: Places,
+    end: Places,
+    first: Places,
+    last: Places,
+    border: Places,
+    shape: Flags,
+) -> None:
+    for text in range(len(border) - 1):
+        final = max(border[text + 1] - border[text] - 1, 1)
+        for step in range(border[text], border[text + 1]):
+            place, size, row = 20 * (step - border[text]), last[step] - first[step], shape[step]
+            numbers = equals = operators = 0
+            for word in range(first[step], last[step]):
+                numbers += numeric[types[word]]
+            for at in range(start[step], end[step]):
+                equals += data[at] == _EQUALS
+                operators += _OPERATOR[data[at]]
+            sign = _last_sign(data, start[step], end[step])
+            many = 10 * numbers >= 3 * max(size, 1)
+            row[0], row[1], row[2] = sign == _QUESTION, sign == _EXCLAMATION, sign == _COLON
+            row[3], row[4], row[5] = equals > 0, equals > 1, operators > 0
+            row[6], row[7], row[8] = numbers == 0, numbers > 0 and not many, many
+            row[9], row[10], row[11], row[12], row[13] = size <= 2, size <= 4, size <= 7, size >= 20, size >= 35
+            row[14], row[15], row[16] = _HEADLINE[data[start[step]]], place == 0, place < final
+            row[17], row[18], row[19] = place < 4 * final, 4 * final <= place < 16 * final, place >= 16 * final
+            row[20], row[21] = place >= 19 * final, True
 
 
-_RADIX = (4, 3, 2, 3, 6, 2, 6)
-_SIGN = np.zeros(256, np.int64)
-_SIGN[[ord(sign) for sign in "?!:"]] = 1, 2, 3
-_SIZE = np.searchsorted([2, 4, 7, 19, 34], np.arange(36))
-_HEADLINE = np.isin(np.arange(256), list(b"#*")).astype(np.int64)
-_SHAPE_ROWS = _shape_rows()
-_NUMBER_KEY = np.uint64(key(NUMBER))
-_BLANK = np.isin(np.arange(256), list(b" \t\r\n"))
-_CLOSER = np.isin(np.arange(256), list(b"\"')]*_"))
+@kernel
+def _last_sign(data: Bytes, start: int, end: int) -> int:
+    """The last byte of a step, up to four bytes of white space and four closing quotes or brackets aside."""
+    at = end - 1
+    for _ in range(4):
+        at -= at > start and SPACE[data[at]]
+    for _ in range(4):
+        at -= at > start and CLOSER[data[at]]
+    return data[at]
+
+
+@kernel
+def _first(columns: Numbers, bounds: Places, weights: Reals, shape: Flags, shapes: Reals, scores: Reals) -> None:
+    """Add up the first layer's scores (steps, 7)."""
+    for step in range(len(shape)):
+        for at in range(bounds[step], bounds[step + 1]):
+            for episode in range(_EPISODES):
+                scores[step, episode] += weights[columns[at], episode]
+        scale = 3 / np.sqrt(3 + bounds[step + 1] - bounds[step])
+        for episode in range(_EPISODES):
+            scores[step, episode] *= scale
+        for number in range(shape.shape[1]):
+            if shape[step, number]:
+                for episode in range(_EPISODES):
+                    scores[step, episode] += shapes[number, episode]
+
+
+@kernel
+def _second(scores: Reals, shape: Flags, border: Places, context: Reals, total: Reals) -> None:
+    for text in range(len(border) - 1):
+        for step in range(border[text], border[text + 1]):
+            for near in range(max(step - REACH, border[text]), min(step + REACH + 1, border[text + 1])):
+                for number in range(_EPISODES):
+                    row = (near - step + REACH) * _EPISODES + number
+                    for episode in range(_EPISODES):
+                        total[step, episode] += scores[near, number] * context[row, episode]
+            for number in range(shape.shape[1]):
+                if shape[step, number]:
+                    for episode in range(_EPISODES):
+                        total[step, episode] += context[(2 * REACH + 1) * _EPISODES + number, episode]

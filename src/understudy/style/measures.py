@@ -9,16 +9,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.style.buffer import CONTINUES, LETTER, SPACE, Buffer
+from understudy.style.buffer import DIGIT, LETTER, SPACE, Buffer, Bytes, Flags, Places
 from understudy.style.episodes import EPISODES
+from understudy.style.kernel import kernel
 from understudy.style.pivots import TYPES
 from understudy.style.reading import Reading
 from understudy.style.stages import STAGES
+from understudy.style.words import Numbers
 
 Columns = dict[str, NDArray[np.generic]]
 
 TOKENS = (1.1, 1.4, 0.85)
 """Tokens a word, a digit and a sign: fitted to the counts of Qwen3 on its own traces, ± 5 % a trace there."""
+
+_SIGN = ~(LETTER | SPACE)
 
 
 def length(reading: Reading) -> Columns:
@@ -30,12 +34,16 @@ def length(reading: Reading) -> Columns:
       white space, rounded; exact with ``--tokenizer``.
     - ``steps``: sentences and lines (``understudy.style.segment``).
     """
-    texts = reading.texts
+    texts, words = reading.texts, reading.words
+    counts = np.zeros((4, reading.size), np.int64)
+    _count(texts.data, texts.starts, texts.ends, words.numeric, words.type, words.border, counts)
+    characters, digits, signs, numeric = counts
+    plain = np.diff(words.border) - numeric
     return {
-        "characters": texts.ends - texts.starts - texts.count(CONTINUES, texts.starts, texts.ends),
+        "characters": characters,
         "words": reading.word_counts,
-        "tokens": _tokens(reading),
-        "steps": reading.per_text(reading.steps.text),
+        "tokens": np.rint(TOKENS[0] * plain + TOKENS[1] * digits + TOKENS[2] * signs).astype(np.int64),
+        "steps": np.diff(reading.steps.border),
     }
 
 
@@ -76,7 +84,7 @@ def shape(reading: Reading) -> Columns:
     - ``depth``: branches from the trunk to the deepest; ``width``: the most that grow out of one.
     """
     tree = reading.tree
-    steps = reading.per_text(reading.steps.text)
+    steps = np.diff(reading.steps.border)
     failed = reading.per_text(reading.steps.text[tree.abandoned])
     return {
         "branches": tree.branches,
@@ -101,16 +109,15 @@ def cohesion(reading: Reading, questions: Sequence[str], others: Sequence[str]) 
     from understudy.style.coherence import coherence
     from understudy.style.diversity import mtld, repetition
 
-    texts, found, index = reading.texts, reading.words, reading.index
-    similar = coherence(texts, found, index, reading.steps.start, Buffer.of(questions), Buffer.of(others))
+    similar = coherence(reading.words, reading.steps, questions, others)
     return {
         "coherence": similar.adjacent,
         "coherence_null": similar.null,
         "coherence_decay": similar.decay,
         "question_overlap": similar.question,
         "question_overlap_null": similar.question_null,
-        "mtld": mtld(texts, found, index),
-        "repetition": repetition(texts, found),
+        "mtld": mtld(reading.words),
+        "repetition": repetition(reading.words),
     }
 
 
@@ -123,28 +130,36 @@ def efficiency(reading: Reading, questions: Sequence[str], answers: Sequence[str
     """
     from understudy.style.efficiency import first_correct, reflection_after
 
-    texts, steps = reading.texts, reading.steps
-    first = first_correct(texts, reading.words, reading.index, steps.start, answers, Buffer.of(questions))
+    steps = reading.steps
+    first = first_correct(reading.texts, reading.words, steps, answers, Buffer.of(questions))
     reflective = np.isin(reading.episodes, _REFLECTIVE) | (reading.pivot_of_step >= 0)
     return {
         "first_correct": first.position,
-        "reflection_after": reflection_after(texts, steps.start, first, reflective),
+        "reflection_after": reflection_after(steps, first, reflective),
     }
 
 
 _REFLECTIVE = [EPISODES.index(name) for name in ("verify", "explore", "monitor")]
 
 
-def _tokens(reading: Reading) -> NDArray[np.int64]:
-    texts = reading.texts
-    first, last = (np.searchsorted(reading.words.start, edge) for edge in (texts.starts, texts.ends))
-    numeric = np.concatenate(([0], np.cumsum(reading.words.numeric)))
-    plain = last - first - (numeric[last] - numeric[first])
-    digits = _count(texts, texts.data - np.uint8(48) <= 9)
-    signs = _count(texts, (texts.kinds & (SPACE | LETTER)) == 0)
-    return np.rint(TOKENS[0] * plain + TOKENS[1] * digits + TOKENS[2] * signs).astype(np.int64)
-
-
-def _count(texts: Buffer, flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-    places = np.flatnonzero(flags)
-    return np.searchsorted(places, texts.ends) - np.searchsorted(places, texts.starts)
+@kernel
+def _count(
+    data: Bytes,
+    starts: Places,
+    ends: Places,
+    numeric: Flags,
+    types: Numbers,
+    border: Places,
+    counts: Places,
+) -> None:
+    """Characters, digits and ASCII signs of each text, and its words that start with a digit."""
+    for text in range(len(starts)):
+        characters = digits = signs = 0
+        for at in range(starts[text], ends[text]):
+            byte = data[at]
+            characters += byte & 0xC0 != 0x80
+            digits += DIGIT[byte]
+            signs += _SIGN[byte]
+        counts[0, text], counts[1, text], counts[2, text] = characters, digits, signs
+        for word in range(border[text], border[text + 1]):
+            counts[3, text] += numeric[types[word]]

@@ -6,17 +6,17 @@
 The reading of a text does not depend on the texts beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from understudy.style import stages, structure
 from understudy.style.buffer import Buffer, Flags, Places
-from understudy.style.diversity import Index
 from understudy.style.episodes import Steps, Tagger
+from understudy.style.kernel import patiently
 from understudy.style.matcher import Found
 from understudy.style.pivots import ALTERNATIVE, BACKTRACK, CONCLUSION, SUPPOSITION, TYPES, Lexicon, Turns
 from understudy.style.segment import segment
@@ -30,8 +30,9 @@ class Reading:
     texts: Buffer
 
     @classmethod
-    def of(cls, texts: Sequence[str]) -> "Reading":
-        """The reading of these texts."""
+    def of(cls, texts: Iterable[str | bytes]) -> "Reading":
+        """The reading of these texts, strings or UTF-8."""
+        prepare()
         return cls(Buffer.of(texts))
 
     @property
@@ -45,16 +46,9 @@ class Reading:
         return words(self.texts)
 
     @cached_property
-    def index(self) -> Index:
-        """Where each word occurs."""
-        return Index.of(self.words.key)
-
-    @cached_property
     def word_counts(self) -> Places:
         """Words of each text as white space parts them; what holds no letter or digit is none."""
-        total = np.concatenate(([0], np.cumsum(spaced(self.texts, self.words))))
-        first, last = (np.searchsorted(self.words.start, edge) for edge in (self.texts.starts, self.texts.ends))
-        return np.asarray(total[last] - total[first])
+        return spaced(self.texts, self.words)
 
     @cached_property
     def steps(self) -> Steps:
@@ -93,7 +87,7 @@ class Reading:
     def stages(self) -> NDArray[np.int8]:
         """The number of each step's stage in ``stages.STAGES``."""
         concludes = self._marked(Lexicon.shipped().turns(self.phrases, CONCLUSION))
-        return stages.stages(self.episodes, concludes, self.steps.text)
+        return stages.stages(self.episodes, concludes, self.steps.border)
 
     @cached_property
     def tree(self) -> structure.Tree:
@@ -104,7 +98,7 @@ class Reading:
         )
         ending = self.stages == stages.SYNTHESIS
         gives_up = self._marked(self.backtracks)
-        return structure.tree(supposes, instead, gives_up, ending, self.steps.text, self.size)
+        return structure.tree(supposes, instead, gives_up, ending, self.steps.border)
 
     def step_of(self, turns: Turns) -> Places:
         """The step in which each phrase starts."""
@@ -130,3 +124,12 @@ class Reading:
         marked = np.zeros(len(self.steps.start), np.bool_)
         marked[step] = True
         return marked
+
+
+@cache
+def prepare() -> None:
+    """Compile the kernels of a reading, or load what was compiled before; tells the user if that takes long."""
+    with patiently():
+        read = Reading(Buffer.of(["So 2 + 2 = 4."]))
+        for found in ("word_counts", "stages", "tree"):
+            getattr(read, found)

@@ -15,271 +15,282 @@ White space goes with the step before it, so that no character is lost: steps ti
 once more, plainly, in ``benchmarks/plain/steps.py``; tests hold the two together.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
-from understudy.style.buffer import CLOSING, CONTINUES, EQUALS, SPACE, Buffer, Bytes, Flags, Places, table
+from understudy.style.buffer import BLANK, CLOSER, DIGIT, LOWER, SMALL, SPACE, Buffer, Bytes, Places, table
+from understudy.style.kernel import kernel
 
 EQUATION, ITEM = 60, 100
 """The longest line, in bytes, that is taken for an equation after a colon, or for an item of a list."""
 ABBREVIATIONS = ("mr", "mrs", "ms", "dr", "prof", "st", "vs", "e.g", "i.e", "eq", "eqs", "fig", "cf", "approx")
 
-_SPACE = table(b" \t\r\n")
-_CLOSER = table(b"\"')]*_")
-_DIGIT = table(b"0123456789")
+_NO_MARK, _FULL_STOP, _OTHER_MARK, _ELLIPSIS = range(4)
+_NEWLINE, _DOT, _COLON, _EQUALS, _BAR, _TICK, _SLASH = b"\n.:=|`\\"
+_SPECIAL = SPACE | table(b"`$\\\xe3\xef\xff")
+_CLOSING = CLOSER | table(b".!?" + bytes(range(0x80, 0xC0)))
+"""The last byte of what a sentence may end with."""
 _MARGIN = table(b" \t#>*_")
 _WORD = table(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
-_LOWER = table(b"abcdefghijklmnopqrstuvwxyz")
-_FULL_STOP, _OTHER_MARK, _ELLIPSIS = 1, 2, 3
-_WIDE_MARKS = {"…": _ELLIPSIS, "。": _OTHER_MARK, "！": _OTHER_MARK, "？": _OTHER_MARK, "।": _OTHER_MARK}
-
-
-@dataclass(frozen=True)
-class _Gaps:
-    """Stretches of white space at which a step might end."""
-
-    start: Places
-    end: Places
-    newlines: NDArray[np.int64]
-
-    def where(self, kept: Flags) -> "_Gaps":
-        return _Gaps(self.start[kept], self.end[kept], self.newlines[kept])
+_OPERATOR, _BULLET, _NUMBERED = table(b"=+/^"), table(b"-*+"), table(b".)")
+_CARRIES_ON, _FORMULA, _BRACKET, _QUOTED = table(b",=+"), table(b"\\$"), table(b"]$"), table(b"`|")
+_ENDINGS = np.array([list(f"{name:\0>8}".encode()) for name in (*ABBREVIATIONS, "etc")], np.uint8)
+"""The abbreviations, each at the end of a row of eight bytes; the last is one only before a small letter."""
+_NAMES = (r"\[", r"\]", r"\(", r"\)", r"\begin{", r"\end{")
+_BRACKETS = np.array([list(f"{mark:\0<8}".encode()) for mark in _NAMES], np.uint8)
+_INLINE_TICK, _FENCE_TICK, _INLINE_DOLLAR, _FENCE_DOLLAR, _SQUARE, _ROUND, _ENVIRONMENT, _PAIRS = range(8)
+"""What opens code or mathematics and closes it."""
 
 
 def segment(texts: Buffer) -> Places:
     """The byte offset at which each step starts; an empty text has none."""
-    gaps = _gaps(texts)
-    gaps = gaps.where(_breaks(texts, gaps))
-    cuts = np.concatenate((gaps.end, _unspaced(texts)))
-    cuts = np.concatenate((cuts[~_masked(texts, cuts)], texts.starts[texts.ends > texts.starts]))
-    cuts.sort(kind="stable")
-    return cuts
+    cuts, opened = np.empty(len(texts.data) // 2, np.int64), np.empty(_PAIRS, np.int64)
+    return cuts[: _segment(texts.data, texts.starts, texts.ends, cuts, opened)]
 
 
-def _gaps(texts: Buffer) -> _Gaps:
-    """White space inside a text that follows a mark or holds a line's end."""
-    data, kinds = texts.data, texts.kinds
-    closing = kinds >> (CLOSING // SPACE).bit_length() - 1
-    marked = np.flatnonzero((closing[:-1] & kinds[1:] & SPACE).view(np.bool_)) + 1
-    start = np.concatenate((marked, _stretch(kinds, texts.newlines, -1)))
-    start.sort(kind="stable")
-    start = start[np.diff(start, prepend=-1) > 0]
-    end = _stretch(kinds, start, 1) + 1
-    newlines = np.searchsorted(texts.newlines, end) - np.searchsorted(texts.newlines, start)
-    kept = (data[start - 1] != 0xFF) & (data[end] != 0xFF)
-    return _Gaps(start[kept], end[kept], newlines[kept])
+@kernel
+def _segment(data: Bytes, starts: Places, ends: Places, cuts: Places, opened: Places) -> int:
+    count = 0
+    for text in range(len(starts)):
+        if starts[text] < ends[text]:
+            cuts[count] = starts[text]
+            count = _steps(data, starts[text], ends[text], cuts, count + 1, opened)
+    return count
 
 
-def _stretch(kinds: Bytes, places: Places, direction: int) -> Places:
-    """The first (-1) or last (1) byte of the white space that each place lies in."""
-    at = places.copy()
-    left = np.arange(len(at))
-    for _ in range(8):
-        left = left[(kinds[at[left] + direction] & SPACE) > 0]
-        at[left] += direction
-    if len(left):
-        filled = np.flatnonzero(~(kinds & SPACE).astype(np.bool_))
-        beyond = np.searchsorted(filled, at[left]) - (direction < 0)
-        at[left] = filled[beyond] - direction
-    return at
+@kernel
+def _steps(data: Bytes, at: int, end: int, cuts: Places, count: int, opened: Places) -> int:
+    """Add the cuts of one text. Those inside of code or mathematics are taken back when it closes.
+
+    ``opened`` is the place at which each kind of pair was last opened, or -1.
+    """
+    for kind in range(_PAIRS):
+        opened[kind] = -1
+    start = at
+    while at < end:
+        while not _SPECIAL[data[at]]:
+            at += 1
+        byte, stop = data[at], at + 1
+        if SPACE[byte]:
+            stop, lines = _gap(data, at)
+            if lines:
+                opened[_INLINE_TICK] = opened[_INLINE_DOLLAR] = -1
+            if (lines or _CLOSING[data[at - 1]]) and start < at and stop < end and _breaks(data, at, stop, lines):
+                cuts[count] = stop
+                count += 1
+        elif byte >= 0x80:
+            stop = at + 3
+            following = _unspaced(data, at)
+            if following:
+                cuts[count] = following
+                count += 1
+        elif byte == _SLASH:
+            count = _bracketed(data, at, cuts, count, opened)
+        else:
+            while data[stop] == byte:
+                stop += 1
+            count = _quoted(data, at, stop, cuts, count, opened)
+        at = stop
+    return count
 
 
-def _breaks(texts: Buffer, gaps: _Gaps) -> Flags:
-    place, mark = _marks(texts.data, gaps.start)
-    line = gaps.newlines > 0
-    ends = mark > 0
-    item = np.zeros(len(ends), np.bool_)
-    one = np.flatnonzero(ends & (gaps.newlines == 1))
-    item[one] = _bullet(texts.data, gaps.end[one]) & (_rest_of_line(texts, gaps.end[one]) <= ITEM)
-    result = ends & line & ~item
-    inside = np.flatnonzero(ends & ~line)
-    result[inside] = _sentence_ends(texts, place[inside], mark[inside], texts.data[gaps.end[inside]])
-    lines = np.flatnonzero(~ends & line)
-    result[lines] = _line_ends(texts, gaps.where(~ends & line))
-    return result
+@kernel
+def _gap(data: Bytes, at: int) -> tuple[int, int]:
+    """Where the white space ends that starts here, and how many lines end in it."""
+    lines = 0
+    while SPACE[data[at]]:
+        lines += data[at] == _NEWLINE
+        at += 1
+    return at, lines
 
 
-def _marks(data: Bytes, start: Places) -> tuple[Places, NDArray[np.int8]]:
-    """Where the mark is that ends a sentence before each place, up to four closers aside, and its kind (0: none)."""
-    at = start - 1
+@kernel
+def _closed(cuts: Places, count: int, opened: int) -> int:
+    """How many cuts are left without those after this place; a text's first cut always is."""
+    while cuts[count - 1] > opened:
+        count -= 1
+    return count
+
+
+@kernel
+def _quoted(data: Bytes, at: int, stop: int, cuts: Places, count: int, opened: Places) -> int:
+    """Backticks or dollars: many are a fence; single ones pair on a line where they stand close to what they hold."""
+    inline, fence, least = _INLINE_DOLLAR, _FENCE_DOLLAR, 2
+    if data[at] == _TICK:
+        inline, fence, least = _INLINE_TICK, _FENCE_TICK, 3
+    if stop - at >= least:
+        if opened[fence] >= 0:
+            count = _closed(cuts, count, opened[fence])
+            at = -1
+        opened[fence] = at
+    elif stop - at == 1:
+        before = opened[inline]
+        if before >= 0 and not (SPACE[data[before + 1]] or SPACE[data[at - 1]] or DIGIT[data[stop]]):
+            count = _closed(cuts, count, before)
+        opened[inline] = at
+    return count
+
+
+@kernel
+def _bracketed(data: Bytes, at: int, cuts: Places, count: int, opened: Places) -> int:
+    r"""A backslash: the pairs are ``\[ \]``, ``\( \)``, ``\begin{ \end{``, of each kind the closest."""
+    kind, opens = _PAIRS, False
+    for number in range(len(_BRACKETS)):
+        length = 1
+        while _BRACKETS[number, length] and _BRACKETS[number, length] == data[at + length]:
+            length += 1
+        if _BRACKETS[number, length] == 0:
+            kind, opens = _SQUARE + number // 2, number % 2 == 0
+    if kind < _PAIRS:
+        if not opens and opened[kind] >= 0:
+            count = _closed(cuts, count, opened[kind])
+        opened[kind] = at if opens else -1
+    return count
+
+
+@kernel
+def _breaks(data: Bytes, start: int, stop: int, lines: int) -> bool:
+    """Whether a step ends at this white space."""
+    place, mark = _mark(data, start - 1)
+    if mark == _NO_MARK:
+        return lines > 0 and _line_ends(data, data[start - 1], stop, lines)
+    if lines == 0:
+        return _sentence_ends(data, place, mark, data[stop])
+    return lines > 1 or not (_bullet(data, stop) and _rest_of_line(data, stop, ITEM) <= ITEM)
+
+
+@kernel
+def _mark(data: Bytes, at: int) -> tuple[int, int]:
+    """Where the mark is that ends a sentence here, up to four closers aside, and its kind."""
     for _ in range(4):
-        byte = data[at]
-        quote = ((byte == 0x9D) | (byte == 0x99)) & (data[at - 1] == 0x80) & (data[at - 2] == 0xE2)
-        at = at - _CLOSER[byte] - 3 * quote
+        if CLOSER[data[at]]:
+            at -= 1
+        elif data[at - 2] == 0xE2 and data[at - 1] == 0x80 and (data[at] == 0x9D or data[at] == 0x99):
+            at -= 3
+        else:
+            break
     byte = data[at]
-    mark = np.where(byte == 46, _FULL_STOP, 0) + np.where((byte == 33) | (byte == 63), _OTHER_MARK, 0)
-    wide = np.flatnonzero((byte & 0xC0) == 0x80)
-    for text, kind in _WIDE_MARKS.items():
-        mark[wide] += kind * _ends_with(data, at[wide], text.encode())
-    return at, mark.astype(np.int8)
+    if byte == _DOT:
+        return at, _FULL_STOP
+    if byte == ord("!") or byte == ord("?"):
+        return at, _OTHER_MARK
+    if byte < 0x80 or byte >= 0xC0:
+        return at, _NO_MARK
+    if data[at - 2] == 0xE2 and data[at - 1] == 0x80 and byte == 0xA6:  # …
+        return at, _ELLIPSIS
+    danda = data[at - 2] == 0xE0 and data[at - 1] == 0xA5 and byte == 0xA4
+    return at, _OTHER_MARK if danda or _is_mark(data, at - 2) else _NO_MARK
 
 
-def _ends_with(data: Bytes, last: Places, text: bytes) -> Flags:
-    """Whether the bytes up to and with each place are this text."""
-    found = np.ones(len(last), np.bool_)
-    for back, byte in enumerate(reversed(text)):
-        found &= data[last - back] == byte
-    return found
+@kernel
+def _sentence_ends(data: Bytes, at: int, mark: int, following: int) -> bool:
+    if _OPERATOR[following]:
+        return False
+    small = SMALL[following]
+    if mark == _ELLIPSIS:
+        return not small
+    if mark == _OTHER_MARK:
+        return True
+    return not ((small and data[at - 1] == _DOT) or _list_number(data, at) or _abbreviates(data, at, small))
 
 
-def _sentence_ends(texts: Buffer, place: Places, mark: NDArray[np.int8], following: Bytes) -> Flags:
-    lower = _LOWER[following]
-    ends = ~table(b"=+/^")[following] & ~((mark == _ELLIPSIS) & lower)
-    dots = np.flatnonzero(ends & (mark == _FULL_STOP))
-    at = place[dots]
-    before = texts.windows(texts.lower)[at - 8]
-    cut = _suffix(texts, at, before, ABBREVIATIONS, b".")
-    cut |= lower[dots] & ((texts.data[at - 1] == 46) | _suffix(texts, at, before, ("etc",), b""))
-    ends[dots] = ~cut & ~_list_number(texts, at)
-    return ends
+@kernel
+def _abbreviates(data: Bytes, at: int, small: bool) -> bool:
+    """Whether an abbreviation stands right before this place, with no part of a word or full stop before it."""
+    for number in range(len(_ENDINGS) if small else len(ABBREVIATIONS)):
+        back = 1
+        while _ENDINGS[number, 8 - back] and _ENDINGS[number, 8 - back] == LOWER[data[at - back]]:
+            back += 1
+        before = data[at - back]
+        dotted = before == _DOT and number < len(ABBREVIATIONS)
+        if _ENDINGS[number, 8 - back] == 0 and not (_WORD[before] or dotted):
+            return True
+    return False
 
 
-def _suffix(texts: Buffer, at: Places, before: NDArray[np.uint64], words: tuple[str, ...], excluded: bytes) -> Flags:
-    """Whether one of the words stands right before each place, with no part of a word or ``excluded`` before it."""
-    found = np.zeros(len(at), np.bool_)
-    part = _WORD | table(excluded)
-    for word in words:
-        code = np.uint64(int.from_bytes(word.encode(), "little"))
-        hit = np.flatnonzero(before >> np.uint64(8 * (8 - len(word))) == code)
-        found[hit] |= ~part[texts.data[at[hit] - len(word) - 1]]
-    return found
+@kernel
+def _list_number(data: Bytes, at: int) -> bool:
+    """Whether all that stands before this place on its line is a number of one to three digits."""
+    number = at
+    while number > at - 3 and DIGIT[data[number - 1]]:
+        number -= 1
+    place = number
+    while place > number - 8 and _MARGIN[data[place - 1]]:
+        place -= 1
+    return number < at and (data[place - 1] == _NEWLINE or data[place - 1] == 0xFF)
 
 
-def _list_number(texts: Buffer, at: Places) -> Flags:
-    """Whether all that stands before each place on its line is a number of one to three digits."""
-    data = texts.data
-    first, second, third = (_DIGIT[data[at - back]] for back in (1, 2, 3))
-    digits = first.astype(np.int64) + (first & second) + (first & second & third)
-    found = np.zeros(len(at), np.bool_)
-    some = np.flatnonzero(digits)
-    here = at[some] - digits[some]
-    margin = here - _line_start(texts, at[some])
-    fine = margin <= 8
-    for back in range(1, 9):
-        fine &= (margin < back) | _MARGIN[data[here - back]]
-    found[some] = fine
-    return found
+@kernel
+def _line_ends(data: Bytes, last: int, at: int, lines: int) -> bool:
+    """Whether a step ends with its line, whose last byte is ``last``, though no sentence does."""
+    following = data[at]
+    if _FORMULA[following] or _CARRIES_ON[last] or _bullet(data, at) or (last == _BAR and following == _BAR):
+        return False
+    if SMALL[following] and (lines == 1 or _BRACKET[last]):
+        return False
+    return last != _COLON or not (_QUOTED[following] or _equation(data, at))
 
 
-def _line_start(texts: Buffer, at: Places) -> Places:
-    lines = np.concatenate(([0], texts.newlines + 1))
-    return np.maximum(lines[np.searchsorted(texts.newlines, at)], texts.starts[texts.text_of(at)])
+@kernel
+def _rest_of_line(data: Bytes, at: int, limit: int) -> int:
+    """How many bytes are left of the line, or one more than the limit."""
+    length = 0
+    while length <= limit and data[at + length] != _NEWLINE and data[at + length] != 0xFF:
+        length += 1
+    return length
 
 
-def _rest_of_line(texts: Buffer, at: Places) -> Places:
-    """How many bytes are left of each place's line."""
-    lines = np.append(texts.newlines, len(texts.data))
-    return np.minimum(lines[np.searchsorted(texts.newlines, at)], texts.ends[texts.text_of(at)]) - at
+@kernel
+def _equation(data: Bytes, at: int) -> bool:
+    length = _rest_of_line(data, at, EQUATION)
+    place = at
+    while place < at + length and data[place] != _EQUALS:
+        place += 1
+    return length <= EQUATION and place < at + length and not _listed(data, at)
 
 
-def _bullet(data: Bytes, at: Places) -> Flags:
-    blank = table(b" \t")
-    plain = table(b"-*+")[data[at]] & blank[data[at + 1]]
-    return plain | (_ends_with(data, at + 2, "•".encode()) & blank[data[at + 3]])
-
-
-def _line_ends(texts: Buffer, gaps: _Gaps) -> Flags:
-    data = texts.data
-    last, following = data[gaps.start - 1], data[gaps.end]
-    goes_on = table(b"\\$")[following] | _bullet(data, gaps.end) | table(b",=+")[last]
-    goes_on |= (last == ord("|")) & (following == ord("|"))
-    goes_on |= _LOWER[following] & ((gaps.newlines == 1) | table(b"]$")[last])
-    colon = np.flatnonzero(last == ord(":"))
-    at = gaps.end[colon]
-    goes_on[colon] |= table(b"`|")[following[colon]] | _equation(texts, at)
-    return ~goes_on
-
-
-def _equation(texts: Buffer, at: Places) -> Flags:
-    length = _rest_of_line(texts, at)
-    equals = texts.where(EQUALS)
-    holds = np.searchsorted(equals, at + length) > np.searchsorted(equals, at)
-    return (length <= EQUATION) & holds & ~_listed(texts.data, at)
-
-
-def _listed(data: Bytes, at: Places) -> Flags:
+@kernel
+def _listed(data: Bytes, at: int) -> bool:
     """Whether a line starts with a number of one to three digits and a full stop or bracket."""
-    for _ in range(8):
-        at = at + _MARGIN[data[at]]
-    digits = _DIGIT[data[at]].astype(np.int64)
-    for more in (1, 2):
-        digits += (digits == more) & _DIGIT[data[at + more]]
-    return (digits > 0) & table(b".)")[data[at + digits]]
+    begin = at
+    while at < begin + 8 and _MARGIN[data[at]]:
+        at += 1
+    number = at
+    while at < number + 3 and DIGIT[data[at]]:
+        at += 1
+    return number < at and _NUMBERED[data[at]]
 
 
-def _unspaced(texts: Buffer) -> Places:
-    """Where a sentence starts right after a full-width mark, without white space."""
-    data = texts.data
-    last = texts.where(CONTINUES)
-    last = last[(data[last] == 0x82) | (data[last] == 0x81) | (data[last] == 0x9F)]
-    last = last[_is_any(data, last, "。！？")]
-    at = last + 1
-    closed = _is_any(data, at + 2, "”’」』）")
-    at = at + 3 * closed
-    following = ~_SPACE[data[at]] & (data[at] != 0xFF) & ~_is_any(data, at + 2, "。！？”’」』）")
-    return at[following]
+@kernel
+def _bullet(data: Bytes, at: int) -> bool:
+    if _BULLET[data[at]]:
+        return BLANK[data[at + 1]]
+    return data[at] == 0xE2 and data[at + 1] == 0x80 and data[at + 2] == 0xA2 and BLANK[data[at + 3]]  # •
 
 
-def _is_any(data: Bytes, last: Places, letters: str) -> Flags:
-    found = np.zeros(len(last), np.bool_)
-    for letter in letters:
-        found |= _ends_with(data, last, letter.encode())
-    return found
+@kernel
+def _unspaced(data: Bytes, at: int) -> int:
+    """Where the next sentence starts, if a full-width mark stands here and no white space after it; else 0."""
+    if not _is_mark(data, at):
+        return 0
+    at += 6 if _is_closing(data, at + 3) else 3
+    ends = SPACE[data[at]] or data[at] == 0xFF or _is_mark(data, at) or _is_closing(data, at)
+    return 0 if ends else at
 
 
-def _masked(texts: Buffer, at: Places) -> Flags:
-    """Whether each place lies in code or mathematics."""
-    data = texts.data
-    hidden = np.zeros(len(at), np.bool_)
-    for mark, fence in (("`", 3), ("$", 2)):
-        places = texts.signs(mark)
-        if len(places):
-            first = np.flatnonzero(np.diff(places, prepend=-2) != 1)
-            size = np.diff(first, append=len(places))
-            runs = places[first]
-            hidden |= _in_fences(texts, at, runs[size >= fence])
-            hidden |= _in_line(texts, at, runs[size == 1])
-    slashes = texts.signs("\\")
-    if len(slashes):
-        words = texts.windows(data)[slashes]
-        for opener, closer in ((b"\\[", b"\\]"), (b"\\(", b"\\)"), (b"\\begin{", b"\\end{")):
-            opens, closes = _is(words, opener), _is(words, closer)
-            hidden |= _between(texts, at, slashes[opens | closes], opens[opens | closes])
-    return hidden
+@kernel
+def _is_mark(data: Bytes, at: int) -> bool:
+    """Whether 。, ！ or ？ stands here."""
+    if data[at] == 0xE3:
+        return data[at + 1] == 0x80 and data[at + 2] == 0x82
+    return data[at] == 0xEF and data[at + 1] == 0xBC and (data[at + 2] == 0x81 or data[at + 2] == 0x9F)
 
 
-def _is(words: NDArray[np.uint64], text: bytes) -> Flags:
-    return words & np.uint64(2 ** (8 * len(text)) - 1) == np.uint64(int.from_bytes(text, "little"))
-
-
-def _in_fences(texts: Buffer, at: Places, fences: Places) -> Flags:
-    """Inside the first and second fence of a text, or the third and fourth, and so on."""
-    before = np.searchsorted(fences, at)
-    text = texts.text_of(at)
-    earlier = np.searchsorted(fences, texts.starts[text])
-    closed = before < np.searchsorted(fences, texts.ends[text])
-    return ((before - earlier) % 2 == 1) & closed
-
-
-def _in_line(texts: Buffer, at: Places, places: Places) -> Flags:
-    """Between two single marks of one line that stand close to what they hold."""
-    data = texts.data
-    a, b = places[:-1], places[1:]
-    line = np.searchsorted(texts.newlines, places)
-    pairs = (line[:-1] == line[1:]) & (texts.text_of(a) == texts.text_of(b))
-    pairs &= ~_SPACE[data[a + 1]] & ~_SPACE[data[b - 1]] & ~_DIGIT[data[b + 1]]
-    return _inside(at, places, np.append(pairs, False))
-
-
-def _between(texts: Buffer, at: Places, places: Places, opens: Flags) -> Flags:
-    """Between an opening mark and a closing one that follows it directly."""
-    text = texts.text_of(places)
-    pairs = opens[:-1] & ~opens[1:] & (text[:-1] == text[1:])
-    return _inside(at, places, np.append(pairs, False))
-
-
-def _inside(at: Places, places: Places, pairs: Flags) -> Flags:
-    before = np.searchsorted(places, at) - 1
-    return (before >= 0) & np.append(pairs, False)[before] if len(places) else np.zeros(len(at), np.bool_)
+@kernel
+def _is_closing(data: Bytes, at: int) -> bool:
+    """Whether ”, ’, 」, 』 or ） stands here."""
+    second, third = data[at + 1], data[at + 2]
+    if data[at] == 0xE2:
+        return second == 0x80 and (third == 0x9D or third == 0x99)
+    if data[at] == 0xE3:
+        return second == 0x80 and (third == 0x8D or third == 0x8F)
+    return data[at] == 0xEF and second == 0xBC and third == 0x89

@@ -16,55 +16,58 @@ from numpy.typing import NDArray
 
 from understudy.style.buffer import Flags, Places
 from understudy.style.episodes import EPISODES
+from understudy.style.kernel import kernel
 
 STAGES = ("framing", "exploration", "verification", "synthesis")
 """In the order in which a trace goes through them."""
 FRAMING, EXPLORATION, VERIFICATION, SYNTHESIS = range(4)
 SPAN = 8
 """How far apart two steps that verify may be for what stands between them to belong to the check."""
+_VERIFY = EPISODES.index("verify")
+_OPENS, _ACTS = np.isin(EPISODES, ("plan", "explore")), np.isin(EPISODES, ("implement", "explore", "verify"))
+
+Stages = NDArray[np.int8]
 
 
-def stages(episodes: NDArray[np.int8], concludes: Flags, text: Places) -> NDArray[np.int8]:
-    """The number of each step's stage in ``STAGES``; all arguments are one value a step, ``text`` rising."""
-    size = len(episodes)
-    if not size:
-        return np.zeros(0, np.int8)
-    first = np.flatnonzero(np.diff(text, prepend=-1))
-    sizes = np.diff(first, append=size)
-    start, count = np.repeat(first, sizes), np.repeat(sizes, sizes)
-    order = np.arange(size) - start
-    verify, opens = _is(episodes, "verify"), _is(episodes, "plan", "explore")
-    result = np.full(size, EXPLORATION, np.int8)
-    result[verify | _checking(verify, opens, text)] = VERIFICATION
-    acted = _so_far(_is(episodes, "implement", "explore", "verify"), first, sizes)
-    result[(acted == 0) & (order < -(-count // 4))] = FRAMING
-    later = np.repeat(np.add.reduceat(opens, first, dtype=np.int64), sizes) - _so_far(opens, first, sizes)
-    ending = _so_far(concludes & (later == 0) & ~opens, first, sizes) > 0
-    result[ending & (count - order <= -(-count // 3))] = SYNTHESIS
+def stages(episodes: NDArray[np.int8], concludes: Flags, border: Places) -> Stages:
+    """The number of each step's stage in ``STAGES``. ``episodes``, ``concludes``: one value a step; ``border``: the
+    first step of each text, and at the end that of all."""
+    result = np.full(len(episodes), EXPLORATION, np.int8)
+    _stages(episodes, concludes, border, result)
     return result
 
 
-def _is(episodes: NDArray[np.int8], *names: str) -> Flags:
-    return np.isin(EPISODES, names)[episodes]
+@kernel
+def _stages(episodes: NDArray[np.int8], concludes: Flags, border: Places, result: Stages) -> None:
+    for text in range(len(border) - 1):
+        opened = _open(episodes, border[text], border[text + 1], result)
+        _end(concludes, opened + 1, border[text], border[text + 1], result)
 
 
-def _so_far(flags: Flags, first: Places, sizes: Places) -> Places:
-    """How many of the text's steps up to and with each are flagged."""
-    total = np.cumsum(flags)
-    return total - np.repeat(total[first] - flags[first], sizes)
+@kernel
+def _open(episodes: NDArray[np.int8], start: int, end: int, result: Stages) -> int:
+    """Write down framing and verification of one text. The last step that plans or explores; none: that before it."""
+    opened = verified = start - 1
+    acted = False
+    for step in range(start, end):
+        if _OPENS[episodes[step]]:
+            opened = step
+        if episodes[step] == _VERIFY:
+            checks = verified >= start and step - verified <= SPAN and opened < verified
+            for place in range(verified if checks else step, step + 1):
+                result[place] = VERIFICATION
+            verified = step
+        acted = acted or _ACTS[episodes[step]]
+        if not acted and 4 * (step - start) < end - start:
+            result[step] = FRAMING
+    return opened
 
 
-def _checking(verify: Flags, opens: Flags, text: Places) -> Flags:
-    """Steps between two that verify, near each other and with no new plan or exploration between."""
-    size = len(verify)
-    places = np.flatnonzero(verify)
-    found = np.zeros(size, np.bool_)
-    if len(places) < 2:
-        return found
-    after = np.searchsorted(places, np.arange(size))
-    inside = (after > 0) & (after < len(places))
-    at = np.flatnonzero(inside)
-    a, b = places[after[at] - 1], places[after[at]]
-    opened = np.concatenate(([0], np.cumsum(opens)))
-    found[at] = (text[a] == text[b]) & (b - a <= SPAN) & (opened[b] == opened[a])
-    return found
+@kernel
+def _end(concludes: Flags, since: int, start: int, end: int, result: Stages) -> None:
+    """Write down the synthesis."""
+    ending = False
+    for step in range(since, end):
+        ending = ending or concludes[step]
+        if ending and 3 * (end - step) < end - start + 3:
+            result[step] = SYNTHESIS

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.style.buffer import Flags, Places
+from understudy.style.kernel import kernel
 
 OPENING = 3
 """Among how many of a step's first words a phrase must start to open a branch."""
-_SUPPOSE, _INSTEAD, _GIVE_UP, _CONCLUDE = 1, 2, 4, 8
 
 
 @dataclass(frozen=True)
@@ -37,80 +37,66 @@ class Tree:
     widths: NDArray[np.int64]
 
 
-def tree(supposes: Flags, instead: Flags, gives_up: Flags, synthesis: Flags, text: Places, texts: int) -> Tree:
-    """The trees of ``texts`` texts; all other arguments are one value a step, ``text`` rising."""
-    size = len(text)
-    first = np.diff(text, prepend=-1) > 0
-    concludes = synthesis & ~np.append(False, synthesis[:-1] & ~first[1:]) if size else synthesis
-    events = _SUPPOSE * supposes + _INSTEAD * instead + _GIVE_UP * gives_up + _CONCLUDE * concludes
-    branch, depth = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    abandoned = np.zeros(size, np.bool_)
+def tree(supposes: Flags, instead: Flags, gives_up: Flags, synthesis: Flags, border: Places) -> Tree:
+    """The trees of all texts. ``border``: the first step of each, and at the end that of all; else one value a step."""
+    size, texts = len(supposes), len(border) - 1
+    branch, depth, abandoned = np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros(size, np.bool_)
     totals = np.zeros((4, texts), np.int64)
-    starts = np.flatnonzero(first)
-    at = np.flatnonzero(events)
-    bounds = np.searchsorted(at, np.append(starts, size))
-    for number, start in enumerate(starts.tolist()):
-        a, b = bounds[number], bounds[number + 1]
-        if a == b:
-            continue
-        end = int(starts[number + 1]) if number + 1 < len(starts) else size
-        walk = _Walk(start, end, branch, depth, abandoned)
-        for step, event in zip(at[a:b].tolist(), events[at[a:b]].tolist(), strict=True):
-            walk.take(step, event)
-        totals[:, text[start]] = walk.finish()
+    path, born, children = np.zeros((3, 2 * int(np.diff(border).max(initial=0)) + 1), np.int64)
+    events = supposes, instead, gives_up, synthesis
+    _trees(*events, border, branch, depth, abandoned, totals, path, born, children)
     return Tree(branch, depth, abandoned, *totals)
 
 
-class _Walk:
-    """The walk along one text, event by event. ``path`` holds the branches from the trunk to the current one."""
-
-    def __init__(self, start: int, end: int, branch: Places, depth: Places, abandoned: Flags) -> None:
-        self.end, self.since, self.first = end, start, start
-        self.branch, self.depth, self.abandoned = branch, depth, abandoned
-        self.path, self.born = [0], [start]
-        self.count, self.gone, self.deepest = 0, 0, 0
-        self.children: dict[int, int] = {}
-
-    def take(self, step: int, event: int) -> None:
-        """What a step does. A branch is given up before another is opened in the same step."""
-        if event & _CONCLUDE:
-            self._move(step, 1)
-        if event & _GIVE_UP:
-            self._give_up(step)
-        if event & _INSTEAD:
-            self._grow(step, max(1, len(self.path) - 1))
-        elif event & _SUPPOSE:
-            self._grow(step, len(self.path))
-
-    def finish(self) -> tuple[int, int, int, int]:
-        """The branches, those given up, the depth and the width."""
-        self._move(self.end, len(self.path))
-        return self.count, self.gone, self.deepest, max(self.children.values(), default=0)
-
-    def _move(self, step: int, kept: int) -> None:
-        """Write down what the steps so far belong to, and go on with so many branches of the path."""
-        self.branch[self.since : step] = self.path[-1]
-        self.depth[self.since : step] = len(self.path) - 1
-        self.since = max(step, self.since)
-        del self.path[kept:], self.born[kept:]
-
-    def _grow(self, step: int, kept: int) -> None:
-        self._move(step, kept)
-        self.count += 1
-        parent = self.path[-1]
-        self.children[parent] = self.children.get(parent, 0) + 1
-        self.path.append(self.count)
-        self.born.append(step)
-        self.deepest = max(self.deepest, kept)
-
-    def _give_up(self, step: int) -> None:
-        self.gone += 1
-        if len(self.path) > 1:
-            self.abandoned[self.born[-1] : step + 1] = True
-            self._move(step + 1, len(self.path) - 1)
-            return
-        slip = max(self.first, step - 1)
-        self.count += 1
-        self.children[0] = self.children.get(0, 0) + 1
-        self.abandoned[slip : step + 1] = True
-        self.deepest = max(self.deepest, 1)
+@kernel
+def _trees(
+    supposes: Flags,
+    instead: Flags,
+    gives_up: Flags,
+    synthesis: Flags,
+    border: Places,
+    branch: Places,
+    depth: Places,
+    abandoned: Flags,
+    totals: Places,
+    path: Places,
+    born: Places,
+    children: Places,
+) -> None:
+    """Each text, step by step. ``path`` holds the branches from the trunk to the current one, ``born`` their first
+    steps, ``length`` of them; ``children`` is how many branches grow out of each. A step grows two at most."""
+    for text in range(len(border) - 1):
+        start, length, count, gone, deepest = border[text], 1, 0, 0, 0
+        for place in range(2 * (border[text + 1] - start) + 1):
+            children[place] = 0
+        for step in range(start, border[text + 1]):
+            if synthesis[step] and not (step > start and synthesis[step - 1]):
+                length = 1
+            branch[step], depth[step] = path[length - 1], length - 1
+            kept = length
+            if gives_up[step]:
+                gone += 1
+                since = max(start, step - 1)
+                if length > 1:
+                    length -= 1
+                    since = born[length]
+                else:
+                    children[0] += 1
+                    count += 1
+                    deepest = max(deepest, 1)
+                for place in range(since, step + 1):
+                    abandoned[place] = True
+            ended = length < kept
+            if instead[step] or supposes[step]:
+                if instead[step] and length > 1:
+                    length -= 1
+                children[path[length - 1]] += 1
+                count += 1
+                deepest = max(deepest, length)
+                path[length], born[length] = count, step
+                length += 1
+            if not ended:  # a step that gives a branch up is the last of it, whatever it opens
+                branch[step], depth[step] = path[length - 1], length - 1
+        totals[0, text], totals[1, text], totals[2, text] = count, gone, deepest
+        for place in range(count + 1):
+            totals[3, text] = max(totals[3, text], children[place])

@@ -1,7 +1,8 @@
-"""Words: the words of all texts of a buffer at once, and which gaps between them a phrase may span.
+"""Words: the words of all texts of a buffer at once.
 
-    texts = Buffer.of(["Let me double-check: 2 + 2."])
-    words(texts).key[1] == key("me")            # True
+    found = words(Buffer.of(["Let me double-check: 2 + 2."]))
+    found.key[1] == key("me")                   # True
+    found.type.tolist()                         # [0, 1, 2, 3, 4, 4]: the two 2s are one type
 
 A word is a run of letters and digits; all that is not ASCII counts as letters, but for punctuation and signs (Latin-1,
 U+2000 to U+2BFF, CJK and full-width ones, the danda). Apostrophes, typewritten or typographic, part words like all
@@ -9,132 +10,198 @@ other signs ("don't" is "don" and "t" with an apostrophe between them). Case is 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.style.buffer import LEAD, LETTER, SPACE, Buffer, Flags, Places, table
+from understudy.style.buffer import DIGIT, LETTER, LOWER, SPACE, Buffer, Bytes, Flags, Places, table
+from understudy.style.kernel import kernel
 
 Keys = NDArray[np.uint64]
+Numbers = NDArray[np.int32]
 
-_DIGIT = table(b"0123456789")
-_BLANK = table(b" \t\r\n")
-_MASKS = np.array([2 ** (8 * n) - 1 for n in range(9)], np.uint64)
-_ODD = np.uint64(0x9E3779B97F4A7C15)
-_MORE = np.uint64(0xC2B2AE3D27D4EB4F)
-_SHIFT = np.uint64(32)
-_FULL_WIDTH = {
-    0xBC: table(bytes([*range(0x80, 0x90), *range(0x9A, 0xA1), *range(0xBB, 0xC0)])),
-    0xBD: table(bytes([0x80, *range(0x9B, 0xA6)])),
-}
-"""The third byte of full-width signs, by their second; the first is 0xEF."""
+_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+"""Of the hash FNV-1a, 64 bits (RFC 9923)."""
+_HALF = np.uint64(32)
+_MAYBE = table(b"\xc2\xc3\xe0\xe2\xe3\xef")
+"""The first bytes of signs that are not ASCII."""
+_LEAST = 1024
+"""Keys that the smallest table has room for; each has four slots."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """Word i is ``data[start[i]:end[i]]`` of its buffer; ``key`` is equal for equal words, ``numeric`` says whether it
-    starts with a digit."""
+    """Word i is ``data[start[i]:end[i]]`` of its buffer, and of the type ``type[i]``: equal words are of one type.
+
+    ``keys`` (types,): a hash of each type, the same in every buffer; ``numeric`` (types,): whether it starts with a
+    digit. The words of text t are those from ``border[t]`` to ``border[t + 1]``.
+    """
 
     start: Places
     end: Places
-    key: Keys
+    type: Numbers
+    border: Places
+    keys: Keys
     numeric: Flags
+
+    @property
+    def key(self) -> Keys:
+        """The key of each word."""
+        return self.keys[self.type]
 
 
 def words(texts: Buffer) -> Words:
     """The words of all texts in order."""
-    edges = _edges(texts)
-    start, end = edges[0::2], edges[1::2]
-    return Words(start, end, _keys(texts, start, end), _DIGIT[texts.data[start]])
+    most = len(texts.data) // 2
+    start, end, keys = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.uint64)
+    border = np.empty(len(texts.starts) + 1, np.int64)
+    count = _spans(texts.data, texts.starts, texts.ends, start, end, keys, border)
+    known = Table()
+    types = known.add(keys[:count])
+    numeric = np.empty(len(known.keys), np.bool_)
+    _begin(DIGIT, texts.data, start, types, numeric)
+    return Words(start[:count], end[:count], types, border, known.keys, numeric)
 
 
 def key(word: str) -> int:
-    """The key of a single word, as in ``Words.key``."""
-    return int(words(Buffer.of([word])).key[0])
+    """The key of a single word, as in ``Words.keys``."""
+    return int(words(Buffer.of([word])).keys[0])
 
 
-def _edges(texts: Buffer) -> Places:
-    """Where words start and end, in turn."""
-    data = texts.data
-    letter = (texts.kinds & LETTER) > 0
-    signs = texts.where(LEAD)
-    if len(signs):
-        lead, second, third = data[signs], data[signs + 1], data[signs + 2]
-        two = (lead == 0xC2) | ((lead == 0xC3) & ((second == 0x97) | (second == 0xB7)))
-        three = ((lead == 0xE2) & (second < 0xB0)) | ((lead == 0xE3) & (second == 0x80))
-        three |= (lead == 0xE0) & (second == 0xA5) & ((third == 0xA4) | (third == 0xA5))
-        for byte, members in _FULL_WIDTH.items():
-            three |= (lead == 0xEF) & (second == byte) & members[third]
-        both, long = signs[two | three], signs[three]
-        letter[both] = letter[both + 1] = letter[long + 2] = False
-    return np.flatnonzero(letter[1:] != letter[:-1]) + 1
+def spaced(texts: Buffer, found: Words) -> Places:
+    """How many words each text has as white space parts them; what holds no letter or digit is none."""
+    counts = np.zeros(len(texts.starts), np.int64)
+    _spaced(texts.data, found.start, found.end, found.border, counts)
+    return counts
 
 
-def _keys(texts: Buffer, start: Places, end: Places) -> Keys:
-    windows = texts.windows(texts.lower)
-    size = end - start
-    keys = (windows[start] & _MASKS[np.minimum(size, 8)]) * _ODD
-    long = np.flatnonzero(size > 8)
-    rest = windows[start[long] + 8] & _MASKS[np.minimum(size[long] - 8, 8)]
-    keys[long] ^= (rest + size[long].astype(np.uint64)) * _MORE
-    longer = long[size[long] > 16]
-    if len(longer):
-        keys[longer] ^= _tails(windows, start[longer] + 16, size[longer] - 16)
-    return keys ^ (keys >> _SHIFT)
+class Table:
+    """A map from keys to their numbers, in the order in which they were added, for whole arrays of keys."""
+
+    def __init__(self, keys: Keys | None = None) -> None:
+        self._size = 0
+        self._keys, self._slots = np.empty(_LEAST, np.uint64), np.full(4 * _LEAST, -1, np.int32)
+        if keys is not None:
+            self.add(keys)
+
+    @property
+    def keys(self) -> Keys:
+        """The keys, by number."""
+        return self._keys[: self._size]
+
+    def add(self, keys: Keys) -> Numbers:
+        """The number of each key; a new one gets the next."""
+        numbers, done = np.empty(len(keys), np.int32), 0
+        while done < len(keys):
+            done, self._size = _add(self._slots, self._keys, self._size, keys, numbers, done)
+            if self._size == len(self._keys):
+                self._grow()
+        return numbers
+
+    def find(self, keys: Keys) -> Numbers:
+        """The number of each key, or -1."""
+        numbers = np.empty(len(keys), np.int32)
+        _find(self._slots, self._keys, keys, numbers)
+        return numbers
+
+    def _grow(self) -> None:
+        known = self._keys
+        self._keys, self._slots = np.empty(4 * len(known), np.uint64), np.full(16 * len(known), -1, np.int32)
+        _add(self._slots, self._keys, 0, known, np.empty(len(known), np.int32), 0)
 
 
-def _tails(windows: Keys, start: Places, size: Places) -> Keys:
-    """A hash of the bytes of each span, in eights."""
-    eights = (size + 7) // 8
-    first = np.cumsum(eights) - eights
-    at = 8 * (np.arange(int(eights.sum())) - np.repeat(first, eights))
-    read = windows[np.repeat(start, eights) + at] & _MASKS[np.minimum(np.repeat(size, eights) - at, 8)]
-    mixed = (read + at.astype(np.uint64)) * _MORE
-    result: Keys = np.add.reduceat((mixed ^ (mixed >> _SHIFT)) * _ODD, first)
-    return result
+@kernel
+def _spans(data: Bytes, starts: Places, ends: Places, start: Places, end: Places, keys: Keys, border: Places) -> int:
+    count = 0
+    for text in range(len(starts)):
+        border[text] = count
+        at, stop = starts[text], ends[text]
+        while at < stop:
+            byte = data[at]
+            if not LETTER[byte]:
+                at += 1
+                continue
+            if _MAYBE[byte]:
+                sign = _sign(data, at)
+                if sign:
+                    at += sign
+                    continue
+            start[count] = at
+            key = _BASIS
+            while LETTER[byte] and not (_MAYBE[byte] and _sign(data, at)):
+                key = (key ^ np.uint64(LOWER[byte])) * _PRIME
+                at += 1
+                byte = data[at]
+            end[count], keys[count] = at, key
+            count += 1
+    border[len(starts)] = count
+    return count
 
 
-def joined(texts: Buffer, found: Words, at: Places) -> Flags:
-    """Whether a phrase may span what stands between each of these words and the next.
-
-    That is one to three characters of white space, with or without a comma before them, a hyphen, or either
-    apostrophe, or a full stop between two spaces, as in tokenized text. The last word of all must not be asked for.
-    """
-    data = texts.data
-    end = found.end[at]
-    size = found.start[at + 1] - end
-    first = data[end]
-    joins = (size == 1) & _SINGLE[first]
-    some = np.flatnonzero((size > 1) & (size <= 4) & _OPENS[first])
-    place, length, comma = end[some], size[some], first[some] == ord(",")
-    blank = _BLANK[data[place + 1]] & (comma | (length < 4))
-    for more in (2, 3):
-        blank &= (length <= more) | _BLANK[data[place + more]]
-    joins[some] = blank
-    quote = np.flatnonzero((size == 3) & (first == 0xE2))
-    place = end[quote]
-    joins[quote] = (data[place + 1] == 0x80) & (data[place + 2] == 0x99)
-    dot = np.flatnonzero((size == 3) & (first == 32))
-    place = end[dot]
-    joins[dot] |= (data[place + 1] == 46) & (data[place + 2] == 32)
-    return joins
+@kernel
+def _sign(data: Bytes, at: int) -> int:
+    """How many bytes the sign has that starts with this byte, one of ``_MAYBE``; 0 if it is part of a word."""
+    byte, second, third = data[at], data[at + 1], data[at + 2]
+    if byte <= 0xC3:
+        return 2 if byte == 0xC2 or second == 0x97 or second == 0xB7 else 0
+    wide = (byte == 0xE2 and second < 0xB0) or (byte == 0xE3 and second == 0x80)
+    wide = wide or (byte == 0xE0 and second == 0xA5 and (third == 0xA4 or third == 0xA5))
+    wide = wide or (byte == 0xEF and _full_width(second, third))
+    return 3 if wide else 0
 
 
-def spaced(texts: Buffer, found: Words) -> Flags:
-    """Whether white space, or a text's border, stands before each word: the words that a plain split would count."""
-    if not len(found.start):
-        return np.zeros(0, np.bool_)
-    kinds = texts.kinds
-    start, end = found.start[1:], found.end[:-1]
-    apart = ((kinds[end] | kinds[start - 1]) & SPACE).view(np.bool_)
-    some = np.flatnonzero(~apart)
-    some = some[start[some] - end[some] > 2]
-    apart[some] = texts.count(SPACE, end[some], start[some]) > 0
-    result = np.append(True, apart)
-    first = np.searchsorted(found.start, texts.starts)
-    result[first[first < len(result)]] = True
-    return result
+@kernel
+def _full_width(second: int, third: int) -> bool:
+    """Whether U+FF00 to U+FF7F with these last bytes is a sign."""
+    if second == 0xBC:
+        return third < 0x90 or 0x9A <= third <= 0xA0 or third >= 0xBB
+    return second == 0xBD and (third == 0x80 or 0x9B <= third <= 0xA5)
 
 
-_SINGLE = table(b" \t\r\n-'")
-_OPENS = table(b" \t\r\n,")
+@kernel
+def _begin(kind: Flags, data: Bytes, start: Places, types: Numbers, found: Flags) -> None:
+    """Whether each type begins with a byte of a kind."""
+    for word in range(len(types)):
+        found[types[word]] = kind[data[start[word]]]
+
+
+@kernel
+def _add(slots: Numbers, known: Keys, size: int, keys: Keys, numbers: Numbers, done: int) -> tuple[int, int]:
+    """Number the keys from ``done`` on until there is no more room. How many are done, and known."""
+    while done < len(keys) and size < len(known):
+        slot = _slot(slots, known, keys[done])
+        if slots[slot] < 0:
+            slots[slot], known[size] = size, keys[done]
+            size += 1
+        numbers[done] = slots[slot]
+        done += 1
+    return done, size
+
+
+@kernel
+def _find(slots: Numbers, known: Keys, keys: Keys, numbers: Numbers) -> None:
+    for place in range(len(keys)):
+        numbers[place] = slots[_slot(slots, known, keys[place])]
+
+
+@kernel
+def _slot(slots: Numbers, known: Keys, key: np.uint64) -> Any:
+    """The slot that holds this key, or the empty one that would."""
+    last = len(slots) - 1
+    slot = np.int64(key ^ (key >> _HALF)) & last
+    while slots[slot] >= 0 and known[slots[slot]] != key:
+        slot = (slot + 1) & last
+    return slot
+
+
+@kernel
+def _spaced(data: Bytes, start: Places, end: Places, border: Places, counts: Places) -> None:
+    for text in range(len(counts)):
+        for word in range(border[text], border[text + 1]):
+            apart = word == border[text]
+            at = end[word - 1]
+            while not apart and at < start[word]:
+                apart = SPACE[data[at]]
+                at += 1
+            counts[text] += apart

@@ -1,6 +1,6 @@
 r"""Coherence, diversity and efficiency once more, written plainly: one text at a time, with ``re`` and sets.
 
-    python -c "from benchmarks.plain_coherence import mtld; print(mtld('the cat saw the dog and the dog saw the cat'))"
+    python -c "from benchmarks.plain.cohesion import mtld; print(mtld('the cat saw the dog and the dog saw the cat'))"
 
 They take a text, or its steps (pieces that make up the text). ``understudy.style`` computes the same on many texts
 at once; tests hold the two to the same results. Null is None.
