@@ -33,7 +33,7 @@ def test_two_that_compile_at_once_do_not_disturb_each_other_and_a_third_compiles
     for process in [started(READ, tmp_path), started(READ, tmp_path)]:
         out, said = process.communicate(timeout=300)
         assert (process.returncode, out) == (0, "2\n"), said
-        assert said in ("", "preparing the style engine (once)\n")
+        assert said == ""  # it is nobody at a terminal
     kept = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.nb*")}
     assert kept
     assert started(READ, tmp_path).communicate(timeout=300)[0] == "2\n"
