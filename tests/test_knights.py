@@ -110,7 +110,10 @@ def test_a_right_search_is_right() -> None:
         ("Assume Bo is a knight. So Cy is a knight.", "step 2: it does not follow"),
         ("Cy cannot be a knave, because this would contradict the claim of Ada that Cy is not a knight.", "step 1"),
         ("Assume Bo is a knight. We have exhausted all possibilities for Ada, so let us reconsider Bo.", "step 2"),
-        (f"So the answer is: {RIGHT.replace('Bo is a knight', 'Bo is a knave')}", "step 1: it does not follow"),
+        (
+            f"So Cy is a knave. So it is {RIGHT.replace('Bo is a knight', 'Bo is a knave')}",
+            "step 2: it does not follow",
+        ),
     ],
 )
 def test_the_first_wrong_step_is_named(said: str, where: str) -> None:
@@ -123,8 +126,17 @@ def test_a_trace_must_conclude_and_support_the_response() -> None:
     assert check("Assume Bo is a knight. Then Cy's claim is false, so Cy is a knave.")[0].explanation == (
         "it does not come to a conclusion about everybody"
     )
-    other = check(RIGHT, "Ada is a knave, Bo is a knight, Cy is a knave.")[0]
+    said = f"Cy's claim can only be false, so Cy is a knave. Hence {RIGHT}"
+    other = check(said, "Ada is a knave, Bo is a knight, Cy is a knave.")[0]
     assert (other.value, other.explanation) == (0, "the response says something else than the trace")
+
+
+@pytest.mark.parametrize(
+    "answer", [RIGHT, f"So the answer is: {RIGHT}", RIGHT.replace("Bo is a knight", "Bo is a knave")]
+)
+def test_an_answer_without_an_argument_is_no_trace(answer: str) -> None:
+    trace, conclusion, steps = check(answer)
+    assert (trace.value, conclusion.value, steps.value) == (None, float("Bo is a knight" in answer), None)
 
 
 @pytest.mark.parametrize(
@@ -151,35 +163,11 @@ def test_written_traces_are_right_or_wrong_as_asked(people: int, seed: int) -> N
         assert (steps.value == 1) == correct
 
 
-TERMS = [
-    "Ada ",
-    "Bo",
-    "'s claim that ",
-    " is ",
-    "not ",
-    "a knight",
-    "a knave",
-    "if ",
-    ", then ",
-    "so ",
-    " and ",
-    "or ",
-    ". ",
-]
-WORDS = [
-    *TERMS,
-    "Assume ",
-    "contradiction",
-    "no ",
-    "because ",
-    "she ",
-    '"',
-    ": ",
-    "exhausted ",
-    "reconsider ",
-    "iff ",
-    "true",
-]
+# fmt: off
+TERMS = ["Ada ", "Bo", "'s claim that ", " is ", "not ", "a knight", "a knave", "if ", ", then ", "so ", " and ", "or "]
+WORDS = [*TERMS, ". ", "Assume ", "contradiction", "no ", "because ", "she ", '"', ": ", "exhausted ", "reconsider ",
+         "iff ", "true", "neither ", "both ", "either way ", "would "]
+# fmt: on
 
 
 @settings(max_examples=150, deadline=None)

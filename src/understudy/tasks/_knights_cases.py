@@ -142,3 +142,14 @@ class Cases:
         if proposition.bit_count() != 1:
             return None
         return self.puzzle.roles(proposition.bit_length() - 1)
+
+    def _clashes(self, before: Remark, remark: Remark) -> bool:
+        """Whether something is said to follow from what denies it."""
+        if remark.kind != "state" or not remark.drawn or before.kind not in ("state", "verdict"):
+            return False
+        said, person = remark.proposition or 0, before.person or 0
+        if before.kind == "state":
+            return not said & (before.proposition or 0) and bool(before.proposition)
+        holds = self.puzzle.claims[person] if before.value else self.puzzle.everything ^ self.puzzle.claims[person]
+        denied = not said & holds or not said & self.puzzle.is_a(person, before.value)
+        return bool(holds & ~said) and denied

@@ -85,9 +85,10 @@ class Clauses(Quotations):
     def _unclear(self) -> None:
         """Something was assumed that cannot be read, so that what follows from it cannot be checked."""
         since = self.tokens[self.since : self.at]
-        if self.pending != "assume" or any(t.kind in (*ROLES, "true", "false", "they", "me") for t in since):
-            if not any(r.kind in ("quote", "verdict") for r in self.found):
-                self.found.append(Remark("unclear"))
+        content = any(token.kind in (*ROLES, "true", "false", "they", "me") for token in since)
+        quotes = any(remark.kind in ("quote", "verdict") for remark in self.found)
+        if (content or self.pending != "assume") and not quotes:
+            self.found.append(Remark("unclear"))
         self.pending = None
 
     def _sign(self) -> bool:
@@ -154,7 +155,7 @@ class Clauses(Quotations):
         if proposition is None:
             self.at = before
             return False
-        if self.hedged or self.opaque or self.skipping or self.denied:
+        if self.hedged or self.opaque or self.skipping or self.denied or self.kind() == "iff":
             self.pending = None if self.skipping else self.pending
             return True
         bare = not self.found and not self.linked and not self.pending and self.kind() in ("", "colon", "arrow", "then")

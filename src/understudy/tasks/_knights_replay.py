@@ -95,17 +95,6 @@ class Replay(Cases):
         passed = remark.vague or (self.unclear and remark.kind != "quote")
         return None if verdict and passed else verdict
 
-    def _clashes(self, before: Remark, remark: Remark) -> bool:
-        """Whether something is said to follow from what denies it."""
-        if remark.kind != "state" or not remark.drawn or before.kind not in ("state", "verdict"):
-            return False
-        said, person = remark.proposition or 0, before.person or 0
-        if before.kind == "state":
-            return not said & (before.proposition or 0) and bool(before.proposition)
-        holds = self.puzzle.claims[person] if before.value else self.puzzle.everything ^ self.puzzle.claims[person]
-        denied = not said & holds or not said & self.puzzle.is_a(person, before.value)
-        return bool(holds & ~said) and denied
-
     # --- each kind of remark: null if there is nothing to check, "" if it is right, else what is wrong ---
 
     def _assume(self, remark: Remark) -> str | None:
@@ -133,8 +122,9 @@ class Replay(Cases):
         return None
 
     def _eitherway(self, remark: Remark) -> str | None:
+        self._close_tentative()
         self.unclear = False
-        return self._close_tentative()
+        return None
 
     def _dead(self, remark: Remark) -> str | None:
         """A mark or a word that may mean that a case fails."""

@@ -13,7 +13,11 @@ VOCABULARY: tuple[tuple[str, str], ...] = (
     ("end", r"[.!?;…。？！]+[\"”]?|\n\s*"),
     ("iff", r"\b(?:if and only if|iff|exactly when|precisely when)\b|<-+>|<=+>|⇔|↔"),
     ("opaque", r"\bonly if\b|¬|\bi\.?e\.|\be\.g\.|\b(?:that is to say|equivalent|same as|when(?:ever)?)\b"),
-    ("opaque", r"\b(?:every|no|any)(?:one|body)\b|\blet\b(?![’']s| me\b| us\b)|\b(?:denote|define|represent)s?\b"),
+    (
+        "opaque",
+        r"\b(?:every|no|any)(?:one|body)\b|\bcall(?:s|ed|ing)\b"
+        r"|\blet\b(?![’']s| me\b| us\b)|\b(?:denote|define|represent)s?\b",
+    ),
     ("row", r"\([KNTFLV01](?:\s*,\s*[KNTFLV01])+\)"),
     ("word", r"\b(?:see|check|verify|determine|know|ask|tell) if\b|\bif[- ]then\b"),
     ("would", r"\b(?:would|should)\b"),
