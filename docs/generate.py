@@ -8,7 +8,7 @@ what the code says now, so that they cannot drift.
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
 from importlib import import_module
 from pathlib import Path
@@ -78,7 +78,7 @@ def all_tables() -> Iterator[str]:
     from understudy import contrast, profile
     from understudy.compare.outcomes import OUTCOMES
     from understudy.report.contents import TRAINING
-    from understudy.vary import CHECKS, MOVED
+    from understudy.vary import ALIGNED, CHECKS, MOVED
 
     yield "# Tables\n"
     yield f"Parquet, schema version {tables.VERSION} (`understudy.schema` in a file's metadata). Missing is null.\n"
@@ -92,6 +92,7 @@ def all_tables() -> Iterator[str]:
     yield from columns("Measures, summarised", of(profile.summarise), summary)
     yield from columns("Check", of(import_module("understudy.vary").check), CHECKS)
     yield from columns("Moved", said_of("vary", "MOVED"), MOVED)
+    yield from columns("Aligned", said_of("vary", "ALIGNED"), ALIGNED)
     yield from columns("Training", of(import_module("understudy.stages").gather_training), TRAINING)
     yield "The tables of a comparison of two corpora (`understudy.contrast`), which are in no run directory:\n"
     for heading, name in {"Contrast": "ROWS", "Carriers": "CARRIERS", "Changes": "CHANGES"}.items():
@@ -177,9 +178,11 @@ def _key_type(annotation: Any, metadata: Iterable[Any] = ()) -> str:
         return " or ".join(f"`{one}`" for one in inner)
     if origin is tuple and inner[0] is Piece:
         return "entry or list of entries"
-    if origin is tuple:
+    if origin in (tuple, Sequence):
         each = ", ".join(_key_type(one) for one in inner if one is not ...)
-        return f"list of {each}s" if inner[-1] is ... else f"[{each}] pair"
+        many = origin is Sequence or inner[-1] is ...
+        plural = each if "`" in each else f"{each}s"
+        return f"list of {plural}" if many else f"[{each}] pair"
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return f"mapping of names to {_key_type(inner[1])}"
     if annotation is Piece:

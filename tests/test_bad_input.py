@@ -172,7 +172,7 @@ def test_an_entry_that_does_not_fit_the_task_is_refused(understudy: Understudy, 
     (tmp_path / "study.yaml").write_text(text)
     refused(
         understudy("run", tmp_path / "study.yaml", "--out", tmp_path / "run"),
-        "'tiny-llama' cannot work with the task 'gsm8k', which is no puzzle",
+        "'tiny-llama' cannot work with the task 'gsm8k', which is no taught task",
     )
 
 

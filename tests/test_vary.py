@@ -1,16 +1,22 @@
 """The manipulation check: does a variant move what it says, and nothing else?"""
 
+import json
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 from random import Random
 from typing import ClassVar
 
 import polars as pl
 import pytest
 
-from understudy.tables import to_frame
+from understudy.config import load
+from understudy.errors import StudyError
+from understudy.plan import plan
+from understudy.stages import _aligned, align_arms
+from understudy.tables import to_frame, write
 from understudy.types import Problem, Score, Skip, Trace
-from understudy.vary import CHECKS, MOVED, check, moved, vary
+from understudy.vary import ALIGNED, CHECKS, MOVED, align, check, check_aligned, moved, vary
 
 PROBLEMS = {f"p{i}": Problem(f"p{i}", "t", f"What is {i} + 1?", str(i + 1), "train") for i in range(12)}
 TEXT = (
@@ -96,3 +102,51 @@ def test_failed_traces_are_left_out(error: str | None) -> None:
     found = moved("b", "v", to_frame(Trace, before), to_frame(Trace, after))
     assert found["n"].max() == (11 if error else 12)
     assert not re.search("wait", after[1].reasoning or "", re.IGNORECASE)
+
+
+def arm(name: str, problems: str, failed: str = "") -> pl.DataFrame:
+    """Traces of an arm: one a letter of ``problems``, those in ``failed`` with an error."""
+    return to_frame(Trace, [Trace(f"{name}/{p}", p, "m", "x", error="no" if p in failed else None) for p in problems])
+
+
+def test_problems_that_an_arm_lacks_are_left_out_of_every_arm_and_counted() -> None:
+    aligned = align({"A": arm("A", "abcd"), "B": arm("B", "abcd", failed="b"), "C": arm("C", "dca")})
+    assert aligned.schema == ALIGNED
+    kept = aligned.filter(pl.col("lacking").list.len() == 0)["problem_id"].to_list()
+    assert kept == ["a", "c", "d"] and aligned.filter(problem_id="b")["lacking"].to_list() == [["B", "C"]]
+    (row,) = check_aligned(aligned).iter_rows(named=True)
+    assert (row["arm"], row["value"], row["n"], row["dropped"]) == ("A", 0.75, 4, 1)
+    assert json.loads(row["dropped_reasons"]) == {"no trace in B": 1, "no trace in C": 1}
+
+
+def test_alignment_that_drops_nothing_says_nothing() -> None:
+    aligned = align({"A": arm("A", "abx", failed="x"), "B": arm("B", "bax", failed="x")})
+    assert aligned["problem_id"].to_list() == ["a", "b"]
+    assert check_aligned(aligned).is_empty() and check_aligned(aligned).schema == CHECKS
+    assert align({}).is_empty()
+
+
+def test_arms_that_share_no_problem_are_a_mistake() -> None:
+    with pytest.raises(StudyError, match="'B' has traces of 1"):
+        align({"A": arm("A", "ab"), "B": arm("B", "c")})
+
+
+def test_an_aligned_study_trains_on_what_every_arm_has(tmp_path: Path) -> None:
+    text = "study: s\ntask: reach\nstudent: tiny-llama\narms:\n  A: {from: plain}\n  B: {from: A, vary: no-trace}\n"
+    (tmp_path / "study.yaml").write_text(text)
+    stages = {align: plan(load(tmp_path / "study.yaml", [f"align={align}"]), tmp_path) for align in ("true", "false")}
+    assert stages["true"]["train/B-0"].inputs["aligned"] == "aligned"
+    assert "checks/aligned" in stages["true"]["checks"].inputs
+    assert (
+        not any("aligned" in name for name in stages["false"]) and "aligned" not in stages["false"]["train/A-0"].inputs
+    )
+
+
+def test_training_gets_the_aligned_traces_alone(tmp_path: Path) -> None:
+    for name, problems in (("A", "abc"), ("B", "bc")):
+        write(arm(name, problems), tmp_path / name, "trace")
+    arms = {"A": tmp_path / "A", "B": tmp_path / "B"}
+    align_arms(arms, tmp_path / "aligned", {}, lambda done, total: None)
+    inputs = {"traces": tmp_path / "A", "aligned": tmp_path / "aligned"}
+    assert [trace.problem_id for trace in _aligned(inputs, "traces")] == ["b", "c"]
+    assert [trace.problem_id for trace in _aligned({"traces": tmp_path / "A"}, "traces")] == ["a", "b", "c"]

@@ -99,7 +99,10 @@ class Compare(_Part):
 
 
 class Study(_Part):
-    """A whole study. Without a ``student`` the arms' traces themselves are compared, on the test problems."""
+    """A whole study. Without a ``student`` the arms' traces themselves are compared, on the test problems.
+
+    ``align``: students are trained only on problems of which every arm has a trace.
+    """
 
     study: Name
     question: str = ""
@@ -108,6 +111,7 @@ class Study(_Part):
     seeds: Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_different)] = (0,)
     task: OnePiece
     problems: Problems = Problems()
+    align: bool = True
     student: OnePiece | None = None
     train: Mapping[str, Any] = {}
     sample: Annotated[Mapping[Name, Sample], Field(min_length=1)] = {"greedy": Sample()}

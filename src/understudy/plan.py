@@ -20,6 +20,8 @@ from understudy.types import Sampling
 COLLECTED = "collected"
 """The name of the one sampling of a study that compares traces as they were collected."""
 PROBLEMS = {"problems": "problems"}
+ASKING = 60
+"""Seconds that asking an endpoint counts for: it gets a bar of its own."""
 
 
 def plan(study: Study, root: Path) -> dict[str, Stage]:
@@ -42,7 +44,7 @@ class _Planner:
             if arm.from_ and arm.from_.name not in study.arms:
                 registry.build("models", arm.from_, task=task, root=root)
             for piece in arm.vary:
-                registry.build("variants", piece, task=task)
+                registry.build("variants", piece, task=task, root=root)
 
     def stages(self) -> Iterator[Stage]:
         """Every stage of the study; inputs come before what reads them."""
@@ -58,6 +60,12 @@ class _Planner:
                 checks += [stage.name for stage in made if stage.name.startswith("checks/")]
                 moves += [stage.name for stage in made if stage.name.startswith("moved/")]
                 yield from made
+        if study.student and study.align:
+            yield self._gather(
+                "aligned", stages.align_arms, {arm: self._final(arm, "train") for arm in self._trained()}
+            )
+            checks.append("checks/aligned")
+            yield self._stage(checks[-1], f"{checks[-1]}.parquet", stages.check_alignment, {}, {"aligned": "aligned"})
         yield self._gather("checks", stages.gather_checks, {name: name for name in checks})
         yield self._gather("moved", stages.gather_moves, {name: name for name in moves})
         groups = list(self._groups())
@@ -95,7 +103,9 @@ class _Planner:
             "sampling": sampling,
             **self._content("models", model),
         }
-        yield self._stage(name, f"{name}.parquet", stages.collect_traces, parameters, PROBLEMS)
+        asks = hasattr(registry.load("models", model.name), "requests")
+        weight = ASKING if asks else 0.2
+        yield self._stage(name, f"{name}.parquet", stages.collect_traces, parameters, PROBLEMS, weight=weight)
         if hasattr(registry.load("models", model.name), "census"):
             check = f"checks/{arm}.0"
             yield self._stage(check, f"{check}.parquet", stages.count_rows, parameters, PROBLEMS)
@@ -103,6 +113,8 @@ class _Planner:
     def _vary(self, arm: str, number: int, piece: Piece, before: str, after: str) -> Iterator[Stage]:
         parameters = {"variant": piece.plain(), "arm": arm, "seed": self.study.problems.seed}
         parameters |= self._content("variants", piece)
+        if piece.parameters.get("model"):  # it writes the new reasoning
+            parameters |= self._content("models", Piece.parse(piece.parameters["model"]))
         inputs = {**PROBLEMS, "traces": before}
         yield self._stage(after, f"{after}.parquet", stages.vary_traces, parameters, inputs)
         yield from self._score(after.removeprefix("traces/"))
@@ -128,9 +140,12 @@ class _Planner:
                     name = f"train/{arm}-{seed}"
                     yield self._train(arm, seed)
                 yield from self._sample(arm, seed, name)
-        trained = {f"{arm}/{seed}": f"train/{arm}-{seed}" for arm in study.arms for seed in study.seeds}
-        trained = {role: name for role, name in trained.items() if study.arms[role.rpartition("/")[0]].from_}
+        trained = {f"{arm}/{seed}": f"train/{arm}-{seed}" for arm in self._trained() for seed in study.seeds}
         yield self._gather("training", stages.gather_training, trained)
+
+    def _trained(self) -> list[str]:
+        """The arms whose students are trained on traces."""
+        return [arm for arm in self.study.arms if self.study.arms[arm].from_]
 
     def _train(self, arm: str, seed: int) -> Stage:
         recipe = self.study.recipe(arm)
@@ -139,6 +154,8 @@ class _Planner:
         if recipe.match:
             parameters["matched_recipe"] = asdict(self.study.recipe(recipe.match))
             inputs["matched"] = self._final(recipe.match, "train")
+        if self.study.align:
+            inputs["aligned"] = "aligned"
         output = f"students/{arm}-{seed}"
         return self._stage(f"train/{arm}-{seed}", output, stages.train_student, parameters, inputs, weight=70)
 

@@ -80,7 +80,7 @@ def code() -> str:
     digest = sha256()
     for path in sorted(package.rglob("*")):
         relative = path.relative_to(package)
-        if path.suffix in (".py", ".toml") and relative.parts[0] not in APART:
+        if path.suffix in (".py", ".toml", ".txt", ".json") and relative.parts[0] not in APART:
             digest.update(f"{relative.as_posix()}\0".encode() + path.read_bytes())
     return f"{__version__}+{digest.hexdigest()[:12]}"
 

@@ -34,9 +34,15 @@ def collect_traces(inputs: Paths, output: Path, parameters: Parameters, report: 
     from understudy.collect import collect
 
     problems = [p for p in _problems(inputs).values() if p.split == parameters["split"]]
-    model = _build("models", parameters["model"], parameters)
+    kept = journal(inputs["problems"].parent, parameters["split"], parameters["arm"])
+    model = _build("models", parameters["model"], parameters, report=report, journal=kept)
     sampling = Sampling(**parameters["sampling"])
     tables.write_records(Trace, collect(problems, model, sampling, parameters["arm"]), output)
+
+
+def journal(directory: Path, split: str, arm: str) -> Path:
+    """Where a run keeps what an endpoint answered: it outlives attempts at a stage, and changes of the code."""
+    return directory / "journals" / split / f"{arm}.jsonl"
 
 
 def count_rows(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
@@ -67,7 +73,8 @@ def vary_traces(inputs: Paths, output: Path, parameters: Parameters, report: Rep
     from understudy.vary import vary
 
     piece = Piece.parse(parameters["variant"])
-    variant = _build("variants", parameters["variant"], parameters)
+    journal = inputs["problems"].parent / "journals" / "vary" / f"{parameters['arm']}.{piece.name}.jsonl"
+    variant = _build("variants", parameters["variant"], parameters, report=report, journal=journal)
     traces = tables.read_records(Trace, inputs["traces"])
     changed = vary(traces, _problems(inputs), variant, piece.name, parameters["arm"], parameters["seed"])
     tables.write_records(Trace, changed, output)
@@ -140,15 +147,29 @@ def start_student(inputs: Paths, output: Path, parameters: Parameters, report: R
     student.start(output, parameters["seed"], report)
 
 
+def align_arms(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """Every problem of which an arm has a trace, with the arms that have none."""
+    from understudy.vary import align
+
+    tables.write(align({arm: tables.read(path) for arm, path in inputs.items()}), output, "aligned")
+
+
+def check_alignment(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """How many problems of each arm are left out because another arm lacks them."""
+    from understudy.vary import check_aligned
+
+    tables.write(check_aligned(tables.read(inputs["aligned"])), output, "check")
+
+
 def train_student(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
     """One arm's student with one seed."""
     from understudy.train import train
 
     matched = None
     if "matched" in inputs:
-        matched = (tables.read_records(Trace, inputs["matched"]), Recipe(**parameters["matched_recipe"]))
+        matched = (_aligned(inputs, "matched"), Recipe(**parameters["matched_recipe"]))
     train(
-        tables.read_records(Trace, inputs["traces"]),
+        _aligned(inputs, "traces"),
         _problems(inputs),
         inputs["start"],
         Recipe(**parameters["recipe"]),
@@ -207,9 +228,19 @@ def _problems(inputs: Paths) -> dict[str, Problem]:
     return {problem.problem_id: problem for problem in tables.read_records(Problem, inputs["problems"])}
 
 
+def _aligned(inputs: Paths, role: str) -> list[Trace]:
+    """Traces, of aligned arms those of problems that no arm lacks."""
+    traces = tables.read_records(Trace, inputs[role])
+    if "aligned" not in inputs:
+        return traces
+    kept = set(tables.read(inputs["aligned"]).filter(pl.col("lacking").list.len() == 0)["problem_id"])
+    return [trace for trace in traces if trace.problem_id in kept]
+
+
 def _task(parameters: Parameters) -> Any:
     return registry.build("tasks", Piece.parse(parameters["task"]), root=Path(parameters["root"]))
 
 
-def _build(shelf: str, piece: Any, parameters: Parameters) -> Any:
-    return registry.build(shelf, Piece.parse(piece), task=_task(parameters), root=Path(parameters["root"]))
+def _build(shelf: str, piece: Any, parameters: Parameters, **filled_in: Any) -> Any:
+    root = Path(parameters["root"])
+    return registry.build(shelf, Piece.parse(piece), task=_task(parameters), root=root, **filled_in)

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from understudy.cli import export, import_, profile, report, run, show, style, verify
+from understudy.cli import collect, curate, export, import_, profile, report, rescore, run, show, style, vary, verify
 from understudy.cli import list as list_
 from understudy.errors import UnderstudyError
 
@@ -22,10 +22,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("collect")(collect.collect)
 app.command("list")(list_.list_)
 app.command("show")(show.show)
 app.command("report")(report.report)
+app.command("vary")(vary.vary)
 app.command("verify")(verify.verify)
+app.command("rescore")(rescore.rescore)
+app.command("curate")(curate.curate)
 app.command("import")(import_.import_)
 app.command("export")(export.export)
 app.command("profile")(profile.profile)

@@ -4,6 +4,7 @@ import json
 from dataclasses import MISSING, Field
 from importlib import import_module
 from inspect import cleandoc
+from pathlib import Path
 from random import Random
 from typing import Annotated, Any
 
@@ -35,6 +36,8 @@ def show(
     print(f"{entry} ({shelf}): {about.strip()}\n\n{cleandoc(made.__doc__ or '')}\n")
     if rows:
         print_table(["parameter", "type", "default"], rows)
+    if prompt := _prompt(made):
+        print(f"\nthe prompt ({made.prompt}):\n\n{visible(prompt)}")
     for heading, text in _sample(shelf, entry):
         print(f"\n{heading}:\n  {visible(text)}")
 
@@ -54,6 +57,13 @@ def _find(name: str) -> tuple[str, str]:
     if len(found) > 1:
         raise UnknownName(f"'{name}' is on several shelves", f"one of {', '.join('/'.join(f) for f in found)}")
     return found[0]
+
+
+def _prompt(made: type[Any]) -> str:
+    """What a model is asked by an entry that has one, as it stands in the file beside it; else nothing."""
+    name = getattr(made, "prompt", None)
+    home = import_module(made.__module__).__file__
+    return Path(home).with_name(name).read_text(encoding="utf-8").strip() if isinstance(name, str) and home else ""
 
 
 def _sample(shelf: str, entry: str) -> list[tuple[str, str]]:
