@@ -4,6 +4,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from inspect import signature
 from itertools import pairwise
 from pathlib import Path
@@ -386,6 +387,14 @@ def test_a_stratum_is_drawn_alike_whatever_the_others_hold() -> None:
     more = draw_names([*easy, *hard, *unknown], 60)
     assert drawn < more
     assert draw_names([*easy, *hard, *unknown], 40, seed=1) != drawn
+
+
+def test_models_can_be_drawn_from_alike() -> None:
+    counts = {"a": 30, "b": 10}
+    found = [replace(trace(f"{m}{n}", f"{m} {n}"), model=m) for m, count in counts.items() for n in range(count)]
+    frame = tables.to_frame(Trace, found)
+    chosen = sample.drawn(sample.strata(frame, ["model"]), digests(frame), np.arange(40), 20, 0)
+    assert Counter(frame.filter(chosen)["model"]) == {"a": 15, "b": 5}
 
 
 # --- the command ---

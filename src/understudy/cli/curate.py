@@ -26,7 +26,7 @@ def curate(
     overlap: Annotated[float, typer.Option(help="Least share of a question's words that they cover.")] = 0.4,
     n: Annotated[int | None, typer.Option("--n", help="Draw so many of what is left.")] = None,
     by: Annotated[
-        str | None, typer.Option(help="In proportion of these fields of metadata: domain,difficulty.")
+        str | None, typer.Option(help="In proportion of these fields: model, or of metadata: domain,difficulty.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
     dropped: Annotated[

@@ -21,10 +21,17 @@ from understudy import tables
 from understudy.errors import InputError, did_you_mean
 from understudy.style.buffer import Flags, Places
 
+OWN = ("model", "variant")
+"""What a trace says of itself in a column of its own."""
+
 
 def strata(traces: pl.DataFrame, by: Sequence[str]) -> pl.Series:
-    """The stratum of each trace as JSON: its values of these fields of ``metadata``, null where it has none."""
-    columns = [pl.col("metadata").str.json_path_match(f'$["{name}"]').alias(f"by {name}") for name in by]
+    """The stratum of each trace as JSON: its model or variant, or its values of these fields of ``metadata``.
+
+    Null where it has none.
+    """
+    found = [pl.col(name) if name in OWN else pl.col("metadata").str.json_path_match(f'$["{name}"]') for name in by]
+    columns = [column.alias(f"by {name}") for column, name in zip(found, by, strict=True)]
     rows = traces.with_columns(columns).select("trace_id", pl.selectors.starts_with("by ")).iter_rows()
     return pl.Series("stratum", [tables.to_json(row[1:]) for row in rows], dtype=pl.String)
 
@@ -34,7 +41,7 @@ def check(stratum: pl.Series, by: Sequence[str], fields: Iterable[str]) -> None:
     values = [json.loads(name) for name in stratum.unique()]
     for place, name in enumerate(by):
         if values and all(value[place] is None for value in values):
-            raise InputError(f"no trace has '{name}' in its metadata", did_you_mean(name, fields))
+            raise InputError(f"no trace has '{name}' in its metadata", did_you_mean(name, [*OWN, *fields]))
 
 
 def allocate(sizes: Sequence[int], n: int) -> list[int]:
