@@ -108,3 +108,16 @@ def test_another_checkpoint_in_the_same_directory_is_another_key(tmp_path: Path)
         (tmp_path / "teacher" / "model.safetensors").write_bytes(weights)
         found.append(keys(plan(load(tmp_path / "s.yaml"), tmp_path))["traces/test/A/0-collected"])
     assert found[0] != found[1]
+
+
+def test_every_file_of_a_list_is_in_the_key(tmp_path: Path) -> None:
+    files, found = ["one.jsonl", "two.jsonl"], []
+    study = "{study: s, task: {questions: {test: [one.jsonl, two.jsonl]}}, arms: {A: {from: {file: {path: t.jsonl}}}}}"
+    (tmp_path / "s.yaml").write_text(study)
+    for more in ("", "one.jsonl", "two.jsonl"):
+        for number, name in enumerate(files):
+            row = f'{{"question": "What is {number} plus {number}?", "answer": "{2 * number}"}}\n'
+            (tmp_path / name).write_text(row + (row.replace("What", "So what") if name == more else ""))
+        (tmp_path / "t.jsonl").write_text('{"question": "What is 0 plus 0?", "response": "0"}\n')
+        found.append(keys(plan(load(tmp_path / "s.yaml"), tmp_path))["problems"])
+    assert len(set(found)) == 3

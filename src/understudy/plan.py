@@ -20,6 +20,8 @@ from understudy.types import Sampling
 COLLECTED = "collected"
 """The name of the one sampling of a study that compares traces as they were collected."""
 PROBLEMS = {"problems": "problems"}
+DIRECTORIES = ("config.json", "dataset_info.json", "dataset_dict.json", "README.md")
+"""What tells the directory of a checkpoint or a data set from another one."""
 ASKING = 60
 """Seconds that asking an endpoint counts for: it gets a bar of its own."""
 
@@ -215,17 +217,31 @@ class _Planner:
 
     def _content(self, shelf: str, piece: Piece) -> dict[str, Any]:
         """What else an entry depends on: the files that it reads, and its source if it is not ours."""
-        paths = {name: self.root / value for name, value in piece.parameters.items() if isinstance(value, str)}
-        read = {name: path for name, path in paths.items() if path.is_file() or (path / "config.json").is_file()}
-        hashes = {name: _digest(path) for name, path in read.items()}
+        named = {name: _texts(value) for name, value in piece.parameters.items()}
+        paths = {f"{name} {text}": self.root / text for name, texts in named.items() for text in texts}
+        hashes = {name: _digest(path) for name, path in paths.items() if _is_data(path)}
         source = registry.source_hash(shelf, piece.name)
         if source:
             hashes["source"] = source
         return {f"content of {piece.name}": hashes} if hashes else {}
 
 
+def _texts(value: object) -> list[str]:
+    """What may name a file: a text, or the texts of a list."""
+    many = value if isinstance(value, list | tuple) else [value]
+    return [text for text in many if isinstance(text, str) and text]
+
+
+def _is_data(path: Path) -> bool:
+    """Whether it is a file, or the directory of a checkpoint or a data set."""
+    try:
+        return path.is_file() or any((path / mark).exists() for mark in DIRECTORIES)
+    except (OSError, ValueError):  # no path at all: too long, or with a NUL
+        return False
+
+
 def _digest(path: Path) -> str:
-    """A hash of a file, or of all files of a checkpoint's directory with their names."""
+    """A hash of a file, or of all files of a directory with their names."""
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     digest = sha256()
     for file in files:

@@ -1,6 +1,7 @@
 """The command line: one file a command. Data goes to stdout, progress and messages to stderr.
 
-Exit status: 0 done, 2 a mistake that can be mended (one sentence and a hint), 130 interrupted.
+Exit status: 0 done, 1 checked and found wanting (``task validate``), 2 a mistake that can be mended (one sentence and a
+hint), 130 interrupted.
 """
 
 import errno
@@ -8,7 +9,21 @@ import sys
 
 import typer
 
-from understudy.cli import collect, curate, export, import_, profile, report, rescore, run, show, style, vary, verify
+from understudy.cli import (
+    collect,
+    curate,
+    export,
+    import_,
+    profile,
+    report,
+    rescore,
+    run,
+    show,
+    style,
+    task,
+    vary,
+    verify,
+)
 from understudy.cli import list as list_
 from understudy.errors import UnderstudyError
 
@@ -34,6 +49,7 @@ app.command("import")(import_.import_)
 app.command("export")(export.export)
 app.command("profile")(profile.profile)
 app.add_typer(style.style, name="style")
+app.add_typer(task.task, name="task")
 
 DISK = {
     errno.ENOSPC: (
