@@ -30,7 +30,7 @@ from starlette.routing import Route
 
 PATIENT = 4
 """Attempts at one request that may go wrong; a later one never does."""
-FAULTS = ("429", "500", "503", "502", "hang", "cut", "garbage", "empty", "null", "reported", "surrogate")
+FAULTS = ("429", "500", "503", "502", "hang", "cut", "garbage", "empty", "null", "reported", "aborted")
 FATAL = ("refused",)
 """Faults that every attempt at a request meets again."""
 
@@ -135,8 +135,18 @@ class Endpoint:
     async def _garbage(self, arrival: Arrival) -> Response:
         return Response('{"id": "x", "choices": [{"mess', media_type="application/json")
 
+    async def _aborted(self, arrival: Arrival) -> Response:
+        choice = {"index": 0, "finish_reason": "error", "message": {"role": "assistant", "content": "The ans"}}
+        return JSONResponse({"id": "same", "choices": [choice]})
+
     async def _surrogate(self, arrival: Arrival) -> Response:
-        return Response(r'{"choices": [{"message": {"content": "\ud83d"}}]}', media_type="application/json")
+        return Response(r'{"choices": [{"message": {"content": "half \ud83d"}}]}', media_type="application/json")
+
+    async def _latin(self, arrival: Arrival) -> Response:
+        return Response(b'{"choices": [{"message": {"content": "half \xe9"}}]}', media_type="application/json")
+
+    async def _ollama(self, arrival: Arrival) -> Response:
+        return JSONResponse({"model": "m", "message": {"role": "assistant", "content": "4"}, "done": True})
 
     async def _empty(self, arrival: Arrival) -> Response:
         return JSONResponse({**self.answer(arrival.body), "choices": []})

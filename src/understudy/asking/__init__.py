@@ -12,8 +12,9 @@ to the ``journal``. What is in the journal is never asked again.
 
 from understudy.asking.budget import Prices
 from understudy.asking.journal import answers
-from understudy.asking.pool import Stopped, Tally, Watch, ask, unwatched
+from understudy.asking.pool import Stopped, ask
 from understudy.asking.request import Request
 from understudy.asking.settings import Settings
+from understudy.asking.tally import Tally, Watch, unwatched
 
 __all__ = ["Prices", "Request", "Settings", "Stopped", "Tally", "Watch", "answers", "ask", "unwatched"]

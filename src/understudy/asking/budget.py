@@ -16,7 +16,10 @@ NAMES = ("prompt", "completion", "reasoning")
 
 
 class Used(NamedTuple):
-    """Tokens of a request, as the endpoint counts them; ``reasoning`` is a part of ``completion``. Null: not said."""
+    """Tokens of a request, as the endpoint counts them; ``reasoning`` is a part of ``completion``. Null: not said.
+
+    Some endpoints count the reasoning in the total alone: ``completion`` is what the total holds beside the prompt.
+    """
 
     prompt: int | None = None
     completion: int | None = None
@@ -29,8 +32,11 @@ class Used(NamedTuple):
         usage = usage if isinstance(usage, Mapping) else {}
         details = usage.get("completion_tokens_details")
         details = details if isinstance(details, Mapping) else {}
-        said = (usage.get("prompt_tokens"), usage.get("completion_tokens"), details.get("reasoning_tokens"))
-        return cls(*(n if isinstance(n, int) and not isinstance(n, bool) and n >= 0 else None for n in said))
+        prompt, written = _whole(usage.get("prompt_tokens")), _whole(usage.get("completion_tokens"))
+        total = _whole(usage.get("total_tokens"))
+        if prompt is not None and written is not None and total is not None:
+            written = max(written, total - prompt)
+        return cls(prompt, written, _whole(details.get("reasoning_tokens")))
 
     @property
     def total(self) -> int:
@@ -69,13 +75,22 @@ class Prices:
         return dollars / MILLION
 
 
+def _whole(said: object) -> int | None:
+    return said if isinstance(said, int) and not isinstance(said, bool) and said >= 0 else None
+
+
 class Budget:
-    """Dollars and tokens that were spent, and the most that what is under way may take."""
+    """Dollars and tokens that were spent, and the most that what is under way may take.
+
+    An endpoint that once took more than the most (it has a prompt of its own, or looks at no ``max_tokens``) may do it
+    again: from then on, everything is held ``excess`` times.
+    """
 
     def __init__(self, prices: Prices | None, max_cost: float | None, max_tokens: int | None) -> None:
         self.prices, self.max_cost, self.max_tokens = prices, max_cost, max_tokens
         self.cost, self.tokens = 0.0, 0
         self._held_cost, self._held_tokens = 0.0, 0
+        self.excess = 1.0
 
     @property
     def limited(self) -> bool:
@@ -98,8 +113,9 @@ class Budget:
         if not self.limited:
             return True
         cost, tokens = self.most(request)
-        dear = self.max_cost is not None and self.cost + self._held_cost + cost > self.max_cost
-        many = self.max_tokens is not None and self.tokens + self._held_tokens + tokens > self.max_tokens
+        dear = self.max_cost is not None and self.cost + (self._held_cost + cost) * self.excess > self.max_cost
+        held = (self._held_tokens + tokens) * self.excess
+        many = self.max_tokens is not None and self.tokens + held > self.max_tokens
         return not (dear or many)
 
     def hold(self, request: Request, sign: int = 1) -> None:
@@ -114,6 +130,9 @@ class Budget:
         if self.limited and (used.prompt is None or used.completion is None):
             cost, tokens = self.most(request)
             self.cost, self.tokens = self.cost + cost, self.tokens + tokens
-        else:
-            self.cost += self.prices.cost(used) if self.prices else 0.0
-            self.tokens += used.total
+            return
+        dollars = self.prices.cost(used) if self.prices else 0.0
+        self.cost, self.tokens = self.cost + dollars, self.tokens + used.total
+        if self.limited:
+            cost, tokens = self.most(request)
+            self.excess = max(self.excess, used.total / tokens, dollars / cost if cost else 1.0)

@@ -3,11 +3,13 @@
     async with Endpoint(Settings(base_url="http://localhost:8000/v1")) as endpoint:
         body = await endpoint.send({"model": "m", "messages": [...]})
 
-The openai library builds and sends the request; its own retries are off. The key is read from the environment here,
-and taken out of every text that the endpoint sends back.
+The openai library says where a request goes and who asks (address, key, organization); its HTTP client sends it, at
+two thirds of the processor time that the library takes. The key is read from the environment here, and taken out of
+every text that the endpoint sends back.
 """
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Mapping
@@ -18,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 from understudy.asking.settings import KEY, Settings, check_address
 from understudy.errors import RunError, StudyError, UnderstudyError
 from understudy.rows.json_rows import parse
+from understudy.tables import to_json
 
 if TYPE_CHECKING:
-    from httpx2 import Headers, Response
-    from openai import AsyncOpenAI
+    from httpx2 import AsyncClient, Headers, Response
 
 PASSING = (408, 409, 425, 429)
 """Refusals that may pass; so may every error of the server's (500 and up)."""
@@ -29,10 +31,17 @@ SPENT = ("insufficient_quota", "billing_hard_limit_reached")
 """What endpoints call a 429 that will not pass by waiting."""
 CONNECT = 10.0
 """Seconds to reach an endpoint."""
-SHARED = 8
-"""Requests that share a pool of connections: the library looks through the whole pool for each request."""
+KEPT = 4.0
+"""Seconds that a connection is kept for the next request; many servers close theirs after five."""
 LONGEST = 300
 """Characters of an endpoint's own words that are kept."""
+LONGEST_ASKED = 600.0
+"""Seconds; an endpoint that asks to wait for longer is not waited for."""
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+LONG_KEY = 16
+"""Characters; a shorter key (``EMPTY``, ``none``) is a word that an answer may hold."""
+BROKEN_OFF = ("error", "abort", "insufficient_system_resource")
+"""How endpoints say that they, and not the model, ended an answer."""
 
 
 @dataclass(eq=False)
@@ -40,7 +49,8 @@ class Failure(Exception):
     """A request without an answer: why, whether it may be tried again, and after how many seconds.
 
     ``mistake`` is what the user can mend, if it is not the request alone that fails: sure once ``after`` attempts at
-    it failed and nothing was answered before (``always``: even then). ``charged``: it may have been paid for.
+    it, or requests in a row, failed and nothing was answered before (``always``: even then). ``charged``: it may have
+    been paid for.
     """
 
     reason: str
@@ -61,56 +71,73 @@ class Endpoint:
         self._key = os.environ.get(self.key_name, "").strip()
         if settings.api_key_env and not self._key:
             raise StudyError(f"the environment variable {self.key_name} is not set", f"export {self.key_name}=YOUR-KEY")
+        if not (self._key.isascii() and self._key.isprintable()):
+            hint = f"copy the key again: export {self.key_name}=YOUR-KEY"
+            raise StudyError(f"the environment variable {self.key_name} holds characters that no key has", hint)
         if settings.base_url is None and (address := os.environ.get("OPENAI_BASE_URL")):
             check_address(address)
-        self._clients: list[AsyncOpenAI] = []
+        self._lanes: list[AsyncClient] = []
 
     async def __aenter__(self) -> "Endpoint":
-        from httpx2 import AsyncClient, Limits, Timeout, create_ssl_context
+        from httpx2 import create_ssl_context
         from openai import AsyncOpenAI
 
-        certificates = create_ssl_context()
-        unlimited = Limits(max_connections=None, max_keepalive_connections=None)
-        timeout = Timeout(self.settings.timeout, connect=min(CONNECT, self.settings.timeout))
-        for _ in range(-(-self.settings.concurrency // SHARED)):
-            http = AsyncClient(limits=unlimited, timeout=timeout, verify=certificates, follow_redirects=True)
-            address, key = self.settings.base_url, self._key or "none"
-            client = AsyncOpenAI(base_url=address, api_key=key, max_retries=0, timeout=timeout, http_client=http)
-            self._clients.append(client)
-        self.address = str(self._clients[0].base_url).rstrip("/")
+        self._certificates = create_ssl_context()
+        http = self._lane(0)
+        client = AsyncOpenAI(base_url=self.settings.base_url, api_key=self._key or "none", http_client=http)
+        self.address = str(client.base_url).rstrip("/")
+        self._url = client.base_url.copy_with(path=client.base_url.path.rstrip("/") + "/chat/completions")
+        headers = http.headers.copy()
+        for name, value in {**client.default_headers, **(client.auth_headers if self._key else {})}.items():
+            if isinstance(value, str) and not name.startswith("X-Stainless"):  # which describe this machine
+                headers[name] = value
+        self._headers = headers.raw
         return self
 
+    def _lane(self, number: int) -> "AsyncClient":
+        """A client for each lane, with a connection of its own: a client looks through all it has for each request."""
+        from httpx2 import AsyncClient, Limits, Timeout
+
+        while len(self._lanes) <= number:
+            timeout, kept = Timeout(None, connect=min(CONNECT, self.settings.timeout)), Limits(keepalive_expiry=KEPT)
+            try:
+                lane = AsyncClient(limits=kept, timeout=timeout, verify=self._certificates, follow_redirects=True)
+            except (ImportError, ValueError) as error:
+                raise RunError(f"no request can be sent ({error})", "mend the proxy settings (HTTP_PROXY)") from None
+            self._lanes.append(lane)
+        return self._lanes[number]
+
     async def __aexit__(self, *_: object) -> None:
-        for client in self._clients:
-            await client.close()
+        for lane in self._lanes:
+            await lane.aclose()
 
     async def send(self, body: Mapping[str, Any], lane: int = 0) -> dict[str, Any]:
-        """The endpoint's answer: an object with at least one choice that holds a message. Raises ``Failure``."""
-        from httpx2 import Response
-        from openai import APIConnectionError, APIStatusError
+        """The endpoint's answer: an object with at least one choice that holds a message. Raises ``Failure``.
 
-        client = self._clients[lane % len(self._clients)]
+        Requests on one ``lane`` (0, 1, …) share a connection, one after another.
+        """
+        from httpx2 import HTTPError, InvalidURL, Request
+
+        content = to_json(body).encode()
+        request = Request("POST", self._url, headers=self._headers, content=content)
         try:
             async with asyncio.timeout(self.settings.timeout):
-                response = await client.post("/chat/completions", cast_to=Response, body=body)
+                response = await self._lane(lane).send(request)
         except TimeoutError:
             raise Failure(f"no answer within {self.settings.timeout:g} seconds", charged=True) from None
-        except APIStatusError as error:
-            raise self._refused(error.response, str(body["model"])) from None
-        except APIConnectionError as error:
+        except (HTTPError, InvalidURL, OSError) as error:
             raise self._unreached(error) from None
+        if not response.is_success:
+            raise self._refused(response, str(body["model"]))
         return self._read(response)
 
     def _unreached(self, error: Exception) -> Failure:
-        from httpx2 import ConnectError, ConnectTimeout, TimeoutException, UnsupportedProtocol
+        from httpx2 import ConnectError, ConnectTimeout, ProxyError, UnsupportedProtocol
 
-        cause = error.__cause__
-        if isinstance(cause, (ConnectError, ConnectTimeout, UnsupportedProtocol)):
-            hint = "start the server, or mend base_url (--base-url)"
-            mistake = RunError(f"nobody answers at {self.address} ({self._clean(str(cause) or 'no connection')})", hint)
+        if isinstance(error, (ConnectError, ConnectTimeout, ProxyError, UnsupportedProtocol)):
+            hint = f"start the server, or mend base_url (--base-url){_proxies()}"
+            mistake = RunError(f"nobody answers at {self.address} ({self._clean(str(error) or 'no connection')})", hint)
             return Failure("no connection", mistake=mistake, after=3)
-        if isinstance(cause, TimeoutException):
-            return Failure(f"no answer within {self.settings.timeout:g} seconds", charged=True)
         return Failure("the connection broke off", charged=True)
 
     def _refused(self, response: "Response", model: str) -> Failure:
@@ -123,12 +150,14 @@ class Endpoint:
         if status == 402 or code in SPENT:
             mistake = RunError(f"{self.address} wants to be paid ({reason})", "mend that, then run the command again")
             return Failure(reason, again=False, mistake=mistake, always=True)
-        if status == 403:
-            return Failure(reason, again=False, mistake=self._wrong_key(reason))
+        if status == 403:  # or one prompt that is not allowed
+            return Failure(reason, again=False, mistake=self._wrong_key(reason), after=3)
         if status in (404, 405):
             hint = "mend the name of the model, or base_url (--base-url; it usually ends in /v1)"
             mistake = RunError(f"{self.address} knows no model '{model}', or is no such endpoint ({reason})", hint)
             return Failure(reason, again=False, mistake=mistake)
+        if (wait or 0) > LONGEST_ASKED:
+            return Failure(f"{reason} (it asks to wait {(wait or 0) / 60:,.0f} minutes)", again=False)
         return Failure(reason, again=status in PASSING or status >= 500, wait=wait)
 
     def _wrong_key(self, reason: str) -> RunError:
@@ -141,24 +170,50 @@ class Endpoint:
     def _read(self, response: "Response") -> dict[str, Any]:
         content = response.content
         if "text/html" in response.headers.get("content-type", "") or content.lstrip()[:1] == b"<":
-            hint = "base_url (--base-url) is the address of the API, which usually ends in /v1"
-            mistake = RunError(f"{self.address} answers with a web page, not as an OpenAI-compatible endpoint", hint)
-            raise Failure("the answer is a web page", mistake=mistake)
+            raise Failure("the answer is a web page", mistake=self._other("with a web page"))
+        if len(self._key) >= LONG_KEY:
+            content = content.replace(self._key.encode(), b"[key]")
         body = parse(content)
         if isinstance(body, str):
-            raise Failure(f"the answer cannot be read: {body[:LONGEST]}", charged=True)
+            body = _mended(content, body)
+        if isinstance(body, str):
+            reason = f"the answer cannot be read: {body[:LONGEST]}"
+            raise Failure(reason, mistake=self._other("with what is no JSON object"), after=3, charged=True)
         if isinstance(body.get("error"), (Mapping, str)):
             raise Failure(f"the endpoint reports: {self._clean(_message(body)[0])}")
         choices = body.get("choices")
         first = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(first, dict) or not isinstance(first.get("message"), dict):
-            raise Failure("the answer has no choices", charged=True)
+            mistake = self._other("without choices that hold a message")
+            raise Failure("the answer has no choices", mistake=mistake, after=3, charged=True)
+        if (finish := first.get("finish_reason")) in BROKEN_OFF:
+            raise Failure(f"the endpoint broke the answer off ({finish})", charged=True)
         return body
+
+    def _other(self, how: str) -> RunError:
+        """The mistake of an address where something else answers."""
+        hint = "base_url (--base-url) is the address of the API, which usually ends in /v1"
+        return RunError(f"{self.address} answers {how}, not as an OpenAI-compatible endpoint", hint)
 
     def _clean(self, text: str) -> str:
         """One line of what an endpoint says, without the key."""
         text = text.replace(self._key, "[key]") if self._key else text
         return " ".join(text.split())[:LONGEST]
+
+
+def _mended(content: bytes, reason: str) -> dict[str, Any] | str:
+    """An answer that was paid for is kept, with U+FFFD where it is no Unicode; ``reason`` if it is no JSON."""
+    try:
+        text = json.dumps(json.loads(content.decode("utf-8", "replace"), strict=False), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return reason
+    return parse(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode())
+
+
+def _proxies() -> str:
+    """What a hint says of the proxies that the environment names; their addresses may hold a password."""
+    names = " and ".join(name for name in PROXIES if os.environ.get(name) or os.environ.get(name.lower()))
+    return f"; requests go through the proxy that {names} names" if names else ""
 
 
 def _said(response: "Response") -> tuple[str, str]:

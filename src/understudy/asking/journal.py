@@ -26,6 +26,8 @@ from understudy.rows.json_rows import parse
 from understudy.tables import to_json
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+GATHER = 0.02
+"""Seconds in which lines are gathered that are flushed together: each flush costs as much as a fifth of a request."""
 AGAIN = "free some space and run the same command again: what was answered is kept"
 
 
@@ -37,7 +39,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._waiting: list[asyncio.Future[None]] = []
         self._committing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Journal":
@@ -50,11 +52,13 @@ class Journal:
             raise self._unwritable(error) from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             os.close(self._file)
             raise RunError(
                 f"another understudy writes to {self.path}", "wait for it, or choose another --out"
             ) from None
+        except OSError:  # a file system without locks, as clusters have
+            pass
         try:
             self._size = mend(self._file)
         except OSError as error:
@@ -69,48 +73,58 @@ class Journal:
             await asyncio.gather(self._committing, return_exceptions=True)
         os.close(self._file)
 
-    async def add(self, request: Request, said: Mapping[str, Any]) -> None:
-        """Write a line (``answer`` or ``error``) and return when it is on disk; others are flushed with it."""
-        line = {"key": request.key, "problem": request.problem, "sample": request.sample, **said}
+    def add(self, request: Request, said: Mapping[str, Any]) -> "asyncio.Future[None]":
+        """Write a line (``answer``, ``error`` or ``lost``) at once; the future is done when it is flushed to disk.
+
+        Others are flushed with it. The future has the ``RunError`` of what could not be written.
+        """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((to_json(line).encode() + b"\n", done))
+        line = {"key": request.key, "problem": request.problem, "sample": request.sample, **said}
+        try:
+            self._append(to_json(line).encode() + b"\n")
+        except OSError as error:
+            _fail(done, self._unwritable(error))
+            return done
+        self._waiting.append(done)
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit())
-        await asyncio.shield(done)
+        return done
 
     async def _commit(self) -> None:
         """Flush what waits, and what came meanwhile, until nothing does."""
         while self._waiting:
+            await asyncio.sleep(GATHER)
             batch, self._waiting = self._waiting, []
-            error = None
             try:
-                await asyncio.to_thread(self._append, b"".join(line for line, _ in batch))
-            except OSError as failed:
-                error = self._unwritable(failed)
-            for _, done in batch:
-                if error:
-                    done.set_exception(error)
-                    done.exception()  # whoever asked for it may have been stopped
-                else:
+                await asyncio.to_thread(os.fsync, self._file)
+            except OSError as error:
+                for done in batch:
+                    _fail(done, self._unwritable(error))
+            for done in batch:
+                if not done.done():
                     done.set_result(None)
         self._committing = None
 
-    def _append(self, lines: bytes) -> None:
-        """All lines or none: what a full disk took of them is taken back."""
+    def _append(self, line: bytes) -> None:
+        """The whole line or none of it: what a full disk took of it is taken back."""
         try:
-            rest = memoryview(lines)
+            rest = memoryview(line)
             while rest:
                 rest = rest[os.write(self._file, rest) :]
-            os.fsync(self._file)
         except OSError:
             with suppress(OSError):
                 os.ftruncate(self._file, self._size)
             raise
-        self._size += len(lines)
+        self._size += len(line)
 
     def _unwritable(self, error: OSError) -> RunError:
         hint = AGAIN if error.errno in FULL else "choose another place with --out"
         return RunError(f"cannot write to the journal {self.path} ({(error.strerror or str(error)).lower()})", hint)
+
+
+def _fail(done: "asyncio.Future[None]", error: RunError) -> None:
+    done.set_exception(error)
+    done.exception()  # whoever asked for it may have been stopped
 
 
 def mend(file: int) -> int:

@@ -10,10 +10,9 @@ way come to its end and keeps it.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +22,11 @@ from understudy.asking.journal import Journal, answers, lost
 from understudy.asking.pace import Pace
 from understudy.asking.request import Request
 from understudy.asking.settings import Settings
+from understudy.asking.tally import Tally, Watch, unwatched
 from understudy.errors import RunError, UnderstudyError
 
 LONGEST_WAIT = 60.0
-"""Seconds; only an endpoint that says so is waited for longer, up to ``LONGEST_ASKED``."""
-LONGEST_ASKED = 600.0
+"""Seconds; only an endpoint that says so is waited for longer."""
 EVENLY = 30_000.0
 """Requests a minute, about as many as one core can send. Starts that far apart do not fall in step: of a burst of
 answers all would be worked on at once, and every next request would wait for the last of them."""
@@ -38,38 +37,6 @@ ON = "run the same command again to go on: what is in the journal is not asked a
 
 class Stopped(RunError):
     """No more was asked: why, and how to go on. What was answered is in the journal."""
-
-
-@dataclass
-class Tally:
-    """How far it has come: ``done`` of ``total`` requests, ``known`` of them from an earlier run's journal.
-
-    ``errors`` are the requests without an answer, ``again`` counts attempts after the first, ``cost`` is in dollars
-    (null: no prices), ``seconds`` since the start. Tokens are as the endpoint counts them.
-    """
-
-    total: int
-    known: int = 0
-    done: int = 0
-    errors: int = 0
-    again: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost: float | None = None
-    seconds: float = 0.0
-
-    def count(self, used: Used) -> None:
-        """One more answer."""
-        self.done += 1
-        self.prompt_tokens += used.prompt or 0
-        self.completion_tokens += used.completion or 0
-
-
-Watch = Callable[[Tally], None]
-
-
-def unwatched(tally: Tally) -> None:
-    """A watch that nobody keeps."""
 
 
 def ask(requests: Sequence[Request], settings: Settings, path: Path, watch: Watch = unwatched) -> Tally:
@@ -87,8 +54,24 @@ def _run(work: Coroutine[Any, Any, Tally]) -> Tally:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(work)
+    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
+
+    async def stoppable() -> Tally:
+        if task := asyncio.current_task():
+            running.append((asyncio.get_running_loop(), task))
+        return await work
+
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
+        working = thread.submit(asyncio.run, stoppable())
+        try:
+            while not wait([working], timeout=0.2).done:
+                pass  # so that an interrupt is noticed on any system
+            return working.result()
+        except KeyboardInterrupt:  # of a cell: no more is to be asked behind its back
+            for loop, task in running:
+                with suppress(RuntimeError):  # it has just ended
+                    loop.call_soon_threadsafe(task.cancel)
+            raise
 
 
 class _Pool:
@@ -154,28 +137,41 @@ class _Pool:
             await asyncio.gather(*tasks, stopped, return_exceptions=True)
 
     async def _worker(self, left: Iterator[Request], lane: int) -> None:
+        """Ask one after another; while what came of one is flushed to disk, the next is under way."""
+        before: Awaitable[None] | None = None
         for request in left:
             if self.stop.is_set():
-                return
-            await self._one(request, lane)
+                break
+            ended = await self._one(request, lane)
+            ending = asyncio.create_task(ended) if ended else None
+            if before:
+                await before
+            before = ending
+        if before:
+            await before
 
-    async def _one(self, request: Request, lane: int) -> None:
-        """Send a request until it is answered or fails for good, and write down which; or until the run stops."""
+    async def _one(self, request: Request, lane: int) -> Coroutine[Any, Any, None] | None:
+        """Send a request until it is answered or fails for good, and write down which; or until the run stops.
+
+        Gives what is left to do: to wait for the disk, and count it.
+        """
         for attempt in range(1, self.settings.retries + 2):
             try:
                 answer = await self._attempt(request, lane)
             except Failure as failure:
                 if self._believed(failure, attempt):
-                    return
-                if not failure.again or attempt > self.settings.retries or (failure.wait or 0) > LONGEST_ASKED:
-                    await self._failed(request, failure)
-                    return
+                    return None
+                if not failure.again or attempt > self.settings.retries:
+                    self._one_more_failed(failure)
+                    return self._counted(None, self.journal.add(request, {"error": failure.reason}))
                 await self._pause(attempt, failure.wait)
                 self.tally.again += 1
             else:
-                if answer is not None:
-                    await self._answered(request, answer)
-                return
+                if answer is None:
+                    return None
+                self.answered, self.in_a_row = self.answered + 1, 0
+                return self._counted(Used.of(answer), self.journal.add(request, {"answer": answer}))
+        return None
 
     async def _attempt(self, request: Request, lane: int) -> dict[str, Any] | None:
         """Send a request once, when the budget and the pace allow it. Null: the run stops."""
@@ -196,7 +192,7 @@ class _Pool:
         except Failure as failure:
             if failure.charged:
                 used = Used()
-                await self._write(request, {"lost": failure.reason})
+                await self._flushed(self.journal.add(request, {"lost": failure.reason}))
             raise
         finally:
             if used is not None:
@@ -225,7 +221,7 @@ class _Pool:
 
     def _believed(self, failure: Failure, attempt: int) -> bool:
         """Stop if the failure shows a mistake of the user's, and not trouble with one request."""
-        sure = failure.always or (self.answered == 0 and attempt >= failure.after)
+        sure = failure.always or (self.answered == 0 and max(attempt, self.in_a_row + 1) >= failure.after)
         if failure.mistake and sure:
             hint = (
                 f"{failure.mistake.hint}; then run the same command again" if self.tally.done else failure.mistake.hint
@@ -240,27 +236,26 @@ class _Pool:
         with suppress(TimeoutError):
             await asyncio.wait_for(self.stop.wait(), random.uniform(0, bound) + (asked or 0.0))
 
-    async def _answered(self, request: Request, answer: dict[str, Any]) -> None:
-        self.answered, self.in_a_row = self.answered + 1, 0
-        await self._write(request, {"answer": answer})
-        self.tally.count(Used.of(answer))
-        self._show()
-
-    async def _failed(self, request: Request, failure: Failure) -> None:
+    def _one_more_failed(self, failure: Failure) -> None:
         self.in_a_row += 1
-        await self._write(request, {"error": failure.reason})
-        self.tally.done, self.tally.errors = self.tally.done + 1, self.tally.errors + 1
         if self.in_a_row >= self.settings.give_up_after:
             many = f"{self.in_a_row} requests in a row failed, the last with: {failure.reason}"
-            self._stop(Stopped(many, f"see to {self.endpoint.address}, then {ON}"))
-        self._show()
+            self._stop(Stopped(many, f"see to {self.endpoint.address}, or raise give_up_after; then {ON}"))
 
-    async def _write(self, request: Request, said: dict[str, Any]) -> None:
+    async def _counted(self, used: Used | None, written: "asyncio.Future[None]") -> None:
+        """Count a request when its line is on disk: one with an answer, or (null) without."""
+        if await self._flushed(written):
+            self.tally.count(used)
+            self._show()
+
+    async def _flushed(self, written: "asyncio.Future[None]") -> bool:
+        """Wait until a line is on disk. False: it cannot be written, and the run stops."""
         try:
-            await self.journal.add(request, said)
+            await asyncio.shield(written)
         except RunError as error:
             self._stop(error)
-            raise
+            return False
+        return True
 
     def _stop(self, reason: UnderstudyError) -> None:
         """Send nothing more. The first reason counts."""

@@ -80,5 +80,5 @@ def check_address(address: str) -> None:
         or any(re.search("key|token|secret", name) for name, _ in parse_qsl(parts.query))
     ):
         raise StudyError("base_url holds a key or a password", f"put it into the environment variable {KEY}")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or not address.isprintable():
         raise StudyError(f"base_url {address!r} is no address", "base_url: http://HOST:PORT/v1")

@@ -8,6 +8,7 @@ Answers are kept in a journal as they come: what is killed and started again goe
 answered is never asked, or paid for, twice.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from understudy import asking
 from understudy.asking import Request, Settings, Watch
 from understudy.asking.budget import Used
+from understudy.asking.request import CEILINGS
 from understudy.asking.settings import refuse_below
 from understudy.errors import StudyError
 from understudy.formats._attempt import attempt
@@ -80,6 +82,16 @@ class OpenAI(Settings):
         for name in OURS:
             if name in (self.extra or {}):
                 raise StudyError(f"extra cannot set '{name}'", "samples: K asks K times; understudy show openai")
+        for name in CEILINGS:
+            most = (self.extra or {}).get(name)
+            if most is not None and (type(most) is not int or most < 1):
+                raise StudyError(f"{name} cannot be {most!r}", "it is a whole number of tokens, at least 1")
+        for name in ("temperature", "top_p", "stop", "extra"):
+            try:
+                json.dumps(getattr(self, name), allow_nan=False)
+            except (TypeError, ValueError):
+                hint = "write texts in quotes, and numbers that are finite"
+                raise StudyError(f"{name} holds what no request can: {getattr(self, name)!r}", hint) from None
 
     def generate(self, problems: Sequence[Problem], sampling: Sampling) -> Iterator[Trace]:
         """One trace a problem and sample, in their order; one without an answer has ``error`` and no response.
@@ -137,13 +149,15 @@ def _read(body: Mapping[str, Any], thinks: bool) -> Trace:
     choice = body["choices"][0]
     message, finish = choice["message"], choice.get("finish_reason")
     text, thought = _content(message.get("content"))
-    held = next((message[name] for name in REASONING if isinstance(message.get(name), str)), None)
+    fields = [message[name] for name in REASONING if isinstance(message.get(name), str)]
+    reasoning = next(filter(None, [*fields, thought]), None)
     if text is None and isinstance(message.get("refusal"), str):
         text = message["refusal"]
-    if not text and not (held or thought) and finish == "content_filter":
-        return _failed("the endpoint's filter held the answer back")
     row = {"finish_reason": finish, "usage": body.get("usage")}
-    trace = attempt(row, text, held or thought, thinks=thinks)
+    trace = attempt(row, text, reasoning, thinks=thinks)
+    if not text and not reasoning and (text is None or finish == "content_filter"):
+        why = "the endpoint's filter held the answer back" if finish == "content_filter" else "the answer has no text"
+        trace = replace(trace, finish_reason="error", error=why)
     if (count := Used.of(body).reasoning) is not None:
         return replace(trace, metadata={**trace.metadata, "reasoning_tokens": count})
     return trace
