@@ -119,6 +119,27 @@ def test_one_is_not_true_and_minus_one_is_not_minus_two(tmp_path: Path) -> None:
     assert count.duplicates == 0
 
 
+def test_rows_are_told_apart_by_what_each_field_holds(tmp_path: Path) -> None:
+    rows = [{**ROW, "a": a, "b": b} for a, b in (("x", "y"), ("y", "x"), ("1", 1), (1, "1"), ([1], "1"), (None, ""))]
+    nested = {**ROW, "a": {"b": "x", "c": [{"d": 1, "e": "y"}]}}
+    same = {"a": {"c": [{"e": "y", "d": 1}], "b": "x"}, **ROW}
+    escaped = json.dumps(ROW).replace("2 and 2", "2 \\u0061nd 2")
+    _, (count,) = read(lines(tmp_path / "m.jsonl", [*rows, nested, same, ROW, escaped]))
+    assert (count.used, count.duplicates) == (len(rows) + 2, 2)
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(exclude_categories=("Cs",)), max_size=4),
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=("Cs",))),
+        max_size=4,
+    )
+)
+def test_metadata_is_canonical_json_whatever_it_holds(metadata: dict[str, Any]) -> None:
+    frame = tables.to_frame(Trace, [Trace("a", "b", "c", "d", metadata=metadata)])
+    assert frame["metadata"].item() == tables.to_json(metadata)
+
+
 def test_fields_can_be_named(tmp_path: Path) -> None:
     file = lines(tmp_path / "m.jsonl", [{"q": "a?", "said": "4", "cot": "2+2"}])
     (trace,), _ = read(file, mapping={"prompt": "q", "response": "said", "reasoning": "cot"})

@@ -9,7 +9,7 @@ that the same records always give the same bytes.
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import fields
@@ -19,6 +19,7 @@ from pathlib import Path
 from queue import Full, Queue
 from typing import Any, TypeVar
 
+import orjson
 import polars as pl
 
 from understudy.errors import InputError
@@ -88,12 +89,28 @@ _JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=Fal
 def to_frame(kind: type[R], records: Iterable[R]) -> pl.DataFrame:
     """The records as a table of their kind, also when there are none."""
     rows = list(records)
-    columns = {field.name: list(map(attrgetter(field.name), rows)) for field in fields(kind)}
-    if "metadata" in columns:
-        columns["metadata"] = [to_json(dict(value)) for value in columns["metadata"]]
-    if "usage" in columns:
-        columns["usage"] = [(value.prompt_tokens, value.completion_tokens) for value in columns["usage"]]
-    return pl.DataFrame(columns, schema=SCHEMAS[kind])
+    return from_columns(kind, (list(map(attrgetter(field.name), rows)) for field in fields(kind)))
+
+
+def from_columns(kind: type[R], columns: Iterable[Sequence[Any]]) -> pl.DataFrame:
+    """A table from the values of each field of its record, in the order of the fields."""
+    named: dict[str, Sequence[Any]] = dict(zip(SCHEMAS[kind].names(), columns, strict=True))
+    if "metadata" in named:
+        named["metadata"] = list(map(_metadata_text, named["metadata"]))
+    if "usage" in named:
+        named["usage"] = [(value.prompt_tokens, value.completion_tokens) for value in named["usage"]]
+    return pl.DataFrame(named, schema=SCHEMAS[kind])
+
+
+def _metadata_text(metadata: Mapping[str, Any]) -> str:
+    """As ``to_json``. orjson takes a tenth of the time, and writes the same but for fractions and what it refuses."""
+    if _ALIKE.issuperset(map(type, metadata.values())):
+        with suppress(TypeError):
+            return orjson.dumps(metadata, option=orjson.OPT_SORT_KEYS).decode()
+    return to_json(dict(metadata))
+
+
+_ALIKE = frozenset((str, int, bool, type(None)))
 
 
 def to_records(kind: type[R], frame: pl.DataFrame) -> list[R]:

@@ -1,9 +1,10 @@
 """Files of traces, read as batches of our table, with a count of what became of every row."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,12 @@ from understudy.types import Skip, Trace
 
 SCHEMA = tables.SCHEMAS[Trace]
 ROWS, TEXT = 4096, 8 << 20
-"""A batch ends at so many traces, or bytes of their rows as JSON."""
+"""A batch ends at so many traces, or characters of their rows."""
 SAMPLE = 256
 """Rows by which a file's format is recognised, and whether its model closes its reasoning."""
 
 Numbered = tuple[int, dict[str, Any], int]
-"""A row with its number and its length in bytes."""
+"""A row with its number and its length, nearly that of its text in JSON."""
 
 
 @dataclass
@@ -108,7 +109,7 @@ class Reading:
             raise InputError(f"{file.resolve()} holds no row that can be read ({reason})", "look at its first lines")
         form = self._recognised(heads, file)
         count.format = type(form).__module__.rpartition(".")[2].replace("_", "-")
-        batch: list[Trace] = []
+        batch: list[tuple[Any, ...]] = []
         held = 0
         thinks = formats.thinks(heads)
         for number, row, length in chain(sample, rows):
@@ -117,14 +118,15 @@ class Reading:
                 count.dropped[found.reason] += 1
                 continue
             count.used += 1
-            batch += (self._completed(t, stem, number, place, len(found), file) for place, t in enumerate(found))
+            for place, trace in enumerate(found):
+                batch.append(self._completed(trace, stem, number, place, len(found), file.name))
             held += length
             if len(batch) >= ROWS or held >= TEXT:
-                yield tables.to_frame(Trace, batch)
+                yield tables.from_columns(Trace, zip(*batch, strict=True))
                 batch, held = [], 0
         count.damage = self._rows.damage if self._rows else None
         if batch:
-            yield tables.to_frame(Trace, batch)
+            yield tables.from_columns(Trace, zip(*batch, strict=True))
 
     def _recognised(self, rows: Sequence[Mapping[str, Any]], file: Path) -> Format:
         fields = dict.fromkeys(name for row in rows for name in row)
@@ -138,26 +140,19 @@ class Reading:
         except InputError as error:
             raise InputError(f"in {file.resolve()}, {error.message}", error.hint) from None
 
-    def _completed(self, trace: Trace, stem: str, number: int, place: int, of: int, file: Path) -> Trace:
-        """The trace with its ids, model and origin. One that ``export`` wrote has them already."""
+    def _completed(self, trace: Trace, stem: str, number: int, place: int, of: int, file: str) -> tuple[Any, ...]:
+        """The values of the trace with its ids, model and origin. One that ``export`` wrote has them already."""
         if trace.trace_id:
-            return trace
-        prompt = trace.metadata.get("prompt")
+            return _values(trace)
+        trace_id, problem, model, *rest, metadata = _values(trace)  # another Trace would take twice as long
+        prompt = metadata.get("prompt")
         row = f"{stem}/{number}"
-        return Trace(  # not dataclasses.replace, which takes as long as all of the rest
-            f"{row}/{place}" if of > 1 else row,
-            problem_id(self._task, prompt) if isinstance(prompt, str) else f"{stem}-{number}",
-            trace.model or stem,
-            trace.response,
-            trace.reasoning,
-            trace.variant,
-            trace.parent_id,
-            trace.sample,
-            trace.finish_reason,
-            trace.usage,
-            trace.error,
-            {**trace.metadata, "file": file.name, "row": number},
-        )
+        trace_id = f"{row}/{place}" if of > 1 else row
+        problem = problem_id(self._task, prompt) if isinstance(prompt, str) else f"{stem}-{number}"
+        return trace_id, problem, model or stem, *rest, {**metadata, "file": file, "row": number}
+
+
+_values: Callable[[Trace], tuple[Any, ...]] = attrgetter(*SCHEMA.names())
 
 
 def _tables_of(file: Path) -> list[tuple[Path, str]]:
@@ -206,20 +201,28 @@ def _counted(rows: Rows, count: Count) -> Iterator[Numbered]:
         if isinstance(row, str):
             count.dropped[row.partition(" (")[0]] += 1
             continue
-        try:
-            text = orjson.dumps(row, option=orjson.OPT_SORT_KEYS, default=str)
-        except TypeError:
-            text = tables.to_json(row).encode()
-        known = hash(text) << 32 | len(text)  # 64 bits, keyed anew in each process
+        known, length = _digest(row)
         if known in seen:
             count.duplicates += 1
             continue
         seen.add(known)
-        yield number, row, len(text)
+        yield number, row, length
+
+
+def _digest(row: Mapping[str, Any]) -> tuple[int, int]:
+    """What a row is known by, in any order of its fields (64 bits, keyed anew in each process), and its length."""
+    texts = {name: value for name, value in row.items() if type(value) is str}  # long, and hashed as they are
+    others = {name: value for name, value in row.items() if name not in texts}
+    try:
+        written = orjson.dumps(others, option=orjson.OPT_SORT_KEYS, default=str)
+    except TypeError:
+        written = tables.to_json(others).encode()
+    length = sum(map(len, texts.values())) + len(written)
+    return hash((frozenset(texts.items()), written)) << 32 | length, length
 
 
 def _sample(rows: Iterator[Numbered]) -> list[Numbered]:
-    """The first rows: ``SAMPLE``, or as many as ``TEXT`` bytes are."""
+    """The first rows: ``SAMPLE``, or as many as ``TEXT`` characters are."""
     sample: list[Numbered] = []
     held = 0
     for row in rows:

@@ -1,7 +1,8 @@
 """One attempt of a model, as a row of somebody's file shows it, made into a trace."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from understudy.formats._carry import COLUMN, whole
 from understudy.formats._names import roles, texts
@@ -16,7 +17,31 @@ FINISHES: Mapping[str, FinishReason] = {
 """How endpoints say that a text ended."""
 NOTHING = "no output was stored"
 TOLD = ("model", "prompt_tokens", "completion_tokens")
+SAID = (*TOLD, "finish_reason", "error")
 SCALARS = (str, int, float, bool)
+
+
+class _Layout(NamedTuple):
+    """What the names of a row's fields tell, once for all rows that have the same."""
+
+    answer: str | None
+    """The field of the reference answer, where it is not told already."""
+    said: tuple[tuple[str, str], ...]
+    """What else the row says of the attempt: each role with its field."""
+    left_out: frozenset[str | None]
+    """Fields that are no metadata."""
+
+
+@lru_cache(maxsize=1024)
+def _layout(names: tuple[str, ...], given: tuple[tuple[str, str], ...], used: frozenset[str]) -> _Layout:
+    found = {**roles(names), **dict(given)}
+    answer = found.get("answer")
+    told = {found.get(role) for role in TOLD}
+    return _Layout(
+        answer=None if answer in used else answer,
+        said=tuple((role, found[role]) for role in SAID if role in found),
+        left_out=texts(names) | used | told | {answer, COLUMN},
+    )
 
 
 def attempt(
@@ -27,7 +52,7 @@ def attempt(
     prompt: object = None,
     thinks: bool = False,
     model: str = "",
-    given: Mapping[str, str] = {},
+    given: tuple[tuple[str, str], ...] = (),
     used: frozenset[str] = frozenset(),
     sample: int = 0,
     of: int | None = None,
@@ -35,25 +60,21 @@ def attempt(
     """The trace of one attempt, with what else the row says of it.
 
     ``text`` is what the model wrote (null: it is not stored), ``reasoning`` what a field of its own holds of it.
-    ``given`` names fields by role in place of the usual names; ``used`` are fields that are told already. ``of``:
-    the row holds that many samples, and its lists of this length go by sample.
+    ``given`` names fields, each after its role, in place of the usual names; ``used`` are fields that are told
+    already. ``of``: the row holds that many samples, and its lists of this length go by sample.
     """
-    found = {**roles(tuple(row)), **given} if given else roles(tuple(row))
-
-    def value(role: str) -> Any:
-        held = row.get(found[role]) if role in found else None
-        return held[sample] if isinstance(held, list) and len(held) == of else held
-
-    error = _error(text, reasoning, value("error"))
+    layout = _layout(tuple(row), given, used)
+    said = {role: _of_sample(row.get(field), sample, of) for role, field in layout.said}
+    error = _error(text, reasoning, said.get("error"))
     if error is not None:
         parts = Parts(None, "")
     elif reasoning and not reasoning.isspace():
         parts = _beside(reasoning, text)
     else:
         parts = split(text or "", thinks)
-    said = value("finish_reason")
-    finish = FINISHES.get(said.lower()) if isinstance(said, str) else None
-    name = value("model")
+    ended, name = said.get("finish_reason"), said.get("model")
+    finish = FINISHES.get(ended.lower()) if isinstance(ended, str) else None
+    told = [*(("finish_reason",) if finish else ()), *(("error",) if error is not None else ())]
     return Trace(
         trace_id="",
         problem_id="",
@@ -62,9 +83,9 @@ def attempt(
         reasoning=parts.reasoning,
         sample=sample,
         finish_reason="error" if error is not None else finish or parts.finish,
-        usage=_usage(row, value("prompt_tokens"), value("completion_tokens")),
+        usage=_usage(row.get("usage"), said.get("prompt_tokens"), said.get("completion_tokens")),
         error=error,
-        metadata=_metadata(row, found, prompt, used | _told(found, finish, error), sample, of),
+        metadata=_metadata(row, layout, prompt, told, sample, of),
     )
 
 
@@ -86,8 +107,9 @@ def _beside(reasoning: str, text: str | None) -> Parts:
     return Parts(reasoning, text, None if text and not text.isspace() else "length")
 
 
-def _usage(row: Mapping[str, Any], prompt: object, completion: object) -> Usage:
-    usage = row.get("usage")
+def _usage(usage: object, prompt: object, completion: object) -> Usage:
+    if usage is None and prompt is None and completion is None:
+        return _UNKNOWN
     if isinstance(usage, Mapping):
         prompt, completion = usage.get("prompt_tokens", prompt), usage.get("completion_tokens", completion)
     counts = [int(count) if whole(count) else None for count in (prompt, completion)]  # type: ignore[call-overload]
@@ -95,35 +117,31 @@ def _usage(row: Mapping[str, Any], prompt: object, completion: object) -> Usage:
 
 
 def _metadata(
-    row: Mapping[str, Any],
-    found: Mapping[str, str],
-    prompt: object,
-    used: frozenset[str],
-    sample: int,
-    of: int | None,
+    row: Mapping[str, Any], layout: _Layout, prompt: object, told: Sequence[str], sample: int, of: int | None
 ) -> dict[str, Any]:
-    """Prompt, reference answer, and every other field that holds one text, number or truth value."""
+    """Prompt, reference answer, and every other field that holds one text, number or truth value.
+
+    ``told`` are the roles of which the trace could take what the row says.
+    """
     metadata: dict[str, Any] = {}
     if isinstance(prompt, str):
         metadata["prompt"] = prompt
-    answer = found.get("answer")
-    if answer is not None and answer not in used and (gold := _gold(row.get(answer))) is not None:
+    if layout.answer is not None and (gold := _gold(row.get(layout.answer))) is not None:
         metadata["answer"] = gold
-    told = texts(tuple(row))
+    left_out = layout.left_out
+    if told:
+        left_out |= {field for role, field in layout.said if role in told}
     for name, value in row.items():
-        if name in told or name in used or name in (answer, COLUMN):
-            continue
-        if of is not None and isinstance(value, list) and len(value) == of:
-            value = value[sample]
-        if isinstance(value, SCALARS):
-            metadata.setdefault(name, value)
+        if name not in left_out:
+            held = _of_sample(value, sample, of)
+            if isinstance(held, SCALARS):
+                metadata.setdefault(name, held)
     return metadata
 
 
-def _told(found: Mapping[str, str], finish: FinishReason | None, error: str | None) -> frozenset[str]:
-    """The fields that a trace has columns for, where it could take their values."""
-    roles = (*TOLD, *(("finish_reason",) if finish else ()), *(("error",) if error else ()))
-    return frozenset(found[role] for role in roles if role in found)
+def _of_sample(value: Any, sample: int, of: int | None) -> Any:
+    """A list with a value for each sample goes by sample."""
+    return value[sample] if of is not None and isinstance(value, list) and len(value) == of else value
 
 
 def _gold(value: object) -> str | None:

@@ -99,9 +99,10 @@ class Fields:
         readable = made.response in names or (made.response is None and made.reasoning is not None)
         return (made,) if readable and (self.reasoning is None or self.reasoning in names) else ()
 
-    def _given(self) -> dict[str, str]:
-        """The fields that were named, by role."""
-        return {role: name for role in _ABOUT if (name := getattr(self, role))}
+    def _given(self) -> tuple[tuple[str, str], ...]:
+        """The fields that were named, each after its role."""
+        named = (self.answer, self.model, self.finish_reason)
+        return tuple((role, name) for role, name in zip(_ABOUT, named, strict=True) if name) if any(named) else ()
 
     def _attempts(
         self, row: Mapping[str, Any], one: Columns, every: tuple[Columns, ...], thinks: bool
@@ -147,6 +148,8 @@ def _used(every: tuple[Columns, ...]) -> frozenset[str]:
 
 def _samples(row: Mapping[str, Any], one: Columns) -> list[tuple[str | None, str | None]] | Skip:
     """What was written and what was thought in each sample; null: nothing is stored."""
+    if one.reasoning is None and isinstance(alone := row.get(one.response or ""), str):
+        return [(alone, None)]
     columns: dict[str, list[str | None]] = {}
     for field in (one.response, one.reasoning):
         if field is not None:
