@@ -220,6 +220,14 @@ def test_a_checkpoint_writes_traces_that_do_not_depend_on_their_batch(start: Pat
     assert all(t.usage.completion_tokens <= 24 for t in one)
 
 
+def test_a_slip_of_the_embedded_student_shows_in_its_text(start: Path) -> None:
+    """Its special tokens are words like any other: left out, a text would look better than it is."""
+    sampling = Sampling("sampled", temperature=5.0, max_tokens=40, samples=20)
+    traces = list(Transformers(str(start)).generate(list(PROBLEMS.values())[:2], sampling))
+    words = {word for trace in traces for word in f"{trace.reasoning} {trace.response}".split()}
+    assert {"<bos>", "<pad>", "<unk>"} <= words and "<eos>" not in words
+
+
 def test_sampling_follows_the_model_s_probabilities(start: Path) -> None:
     """First tokens drawn for one prompt come with the frequencies of the softmax (chi-square, fixed seed)."""
     from collections import Counter

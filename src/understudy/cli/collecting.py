@@ -73,7 +73,9 @@ def write(model: Any, problems: "Sequence[Problem]", sampling: "Sampling", out: 
         kept = f"; {out} holds the {held:,} that there are" if held else ""
         raise Stopped(stopped.message + kept, stopped.hint) from None
     except KeyboardInterrupt:
-        messages().print("interrupted: every answer is in the journal; run the same command again to go on")
+        journalled = "every answer is in the journal; run the same command again to go on"
+        lost = "a model that keeps no journal starts anew; nothing was written"
+        messages().print(f"interrupted: {journalled if hasattr(model, 'journal') else lost}")
         raise typer.Exit(130) from None
 
 

@@ -1,35 +1,49 @@
 """A Hugging Face checkpoint in a local directory, as a model: teachers and trained students alike.
 
-Prompts of one length are batched together, so that nothing is padded. Sampling draws one uniform number a row and
-step from the row's own stream and looks it up in the cumulative distribution: a sample does not depend on what else
-is in its batch.
+    from: {transformers: {path: models/qwen3-8b, temperature: 0.6, top_p: 0.95, max_tokens: 16384}}
+
+    understudy collect --task gsm8k --model '{transformers: {path: models/qwen3-8b}}' --out traces.parquet
+
+Prompts are decoded together, the short ones first; see ``_decoding`` for how, and ``_checkpoint`` for what is read.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from time import monotonic
+from typing import NamedTuple
 
 from understudy import markers
-from understudy.errors import InputError
+from understudy.asking import Tally, Watch, unwatched
+from understudy.asking.settings import refuse_below
+from understudy.errors import InputError, RunError, StudyError
+from understudy.models._checkpoint import Checkpoint, Device, Prompt, Template, encode_prompts, load
+from understudy.models._decoding import Draw, batches, decode
 from understudy.protocols import Report
 from understudy.randomness import seed_of
 from understudy.registry import entry, require
 from understudy.types import Problem, Sampling, Trace, Usage
 
-if TYPE_CHECKING:
-    import torch
+__all__ = ["LIBRARIES", "Transformers", "encode_prompts", "silent"]
 
-
-CHUNK = 32
-"""Tokens that are decoded before rows that have ended are taken out of a batch."""
-SMALL, LARGE_BATCH, SMALL_BATCH = 10_000_000, 512, 16
 LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate")
+LARGE_BATCH, SMALL_BATCH, GPU_BATCH = 512, 16, 128
+MEMORY = 2 * 2**30
+"""Bytes of keys and values that a batch may take on a CPU; on a GPU it may take half of what is free."""
+EMPTY = "path: a directory with config.json, the weights as safetensors and the tokenizer; nothing is downloaded"
 
 
 def silent(done: int, total: int) -> None:
     """A report of progress that nobody reads."""
+
+
+class Row(NamedTuple):
+    """One text that is to be written."""
+
+    problem: Problem
+    prompt: Prompt
+    sample: int
 
 
 @entry
@@ -37,8 +51,15 @@ def silent(done: int, total: int) -> None:
 class Transformers:
     """A Hugging Face checkpoint in a local directory.
 
-    ``path`` is the directory, ``batch_size`` the number of prompts decoded together (null: 512 for a model of less
-    than ten million parameters, else 16), ``model`` the name in the table.
+    ``path`` is the directory, ``model`` the name in the table (null: the directory's). How it is sampled is said here,
+    and what is null is as the study says: ``temperature`` (0: greedy), ``max_tokens`` (of one answer, reasoning
+    included), ``samples`` of each problem, ``seed``. With ``top_p`` a token is drawn from the likeliest ones that
+    together have this probability (null: from all). Nothing else of how the checkpoint is usually sampled is looked at.
+
+    ``template: plain`` gives the model the prompt and a line break, in place of its own chat template: for a base
+    model. ``batch_size`` prompts are decoded together (null: 512 for a model of less than ten million parameters, else
+    128 on a GPU and 16 on a CPU; fewer where texts of ``max_tokens`` would take too much memory). ``device`` is cpu or
+    cuda (null: cuda if there is one, but the CPU for less than ten million parameters); a GPU computes in bfloat16.
     """
 
     path: str
@@ -46,136 +67,125 @@ class Transformers:
     batch_size: int | None = None
     model: str | None = None
     report: Report = silent
+    samples: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    template: Template = "chat"
+    device: Device | None = None
+    watch: Watch = unwatched
 
     def __post_init__(self) -> None:
+        """Refuse what cannot be meant. Raises ``StudyError``, and ``InputError`` if there is no checkpoint."""
         require("train", *LIBRARIES)
+        for name, least in (("samples", 1), ("max_tokens", 1), ("batch_size", 1), ("temperature", 0)):
+            refuse_below(name, getattr(self, name), least)
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise StudyError(f"top_p cannot be {self.top_p}", "it is a probability: more than 0, at most 1")
         if not (self.root / self.path / "config.json").is_file():
-            raise InputError(f"{self.root / self.path} is no checkpoint: it holds no config.json")
+            raise InputError(f"{self.root / self.path} is no checkpoint: it holds no config.json", EMPTY)
 
     def generate(self, problems: Sequence[Problem], sampling: Sampling) -> Iterator[Trace]:
-        """``sampling.samples`` traces a problem; one that does not end within ``max_tokens`` has ``length``."""
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers.utils import logging
+        """One trace a problem and sample, in their order; one that does not end within ``max_tokens`` has ``length``.
 
-        logging.disable_progress_bar()
-        directory = self.root / self.path
-        tokenizer = AutoTokenizer.from_pretrained(directory)
-        model = AutoModelForCausalLM.from_pretrained(directory).eval()
-        prompts = encode_prompts(tokenizer, [problem.prompt for problem in problems])
-        rows = [(index, sample) for index in range(len(problems)) for sample in range(sampling.samples)]
-        written: dict[tuple[int, int], list[int]] = {}
-        size = self.batch_size or (SMALL_BATCH if model.num_parameters() > SMALL else LARGE_BATCH)
-        for batch in _batches(rows, prompts, size):
-            given = [prompts[index] for index, _ in batch]
-            seeds = [_seed(sampling, problems[index], sample) for index, sample in batch]
-            for row, tokens in _decode(model, tokenizer, given, seeds, sampling):
-                written[batch[row]] = tokens
-                self.report(len(written), len(rows))
-        for index, sample in rows:
-            ids = written[index, sample]
-            yield self._trace(tokenizer, problems[index], sample, len(prompts[index]), ids, sampling)
+        A prompt that cannot be asked (longer than the context) has ``error`` and no response. Raises ``InputError`` if
+        the checkpoint cannot be used, ``RunError`` if the GPU has too little memory.
+        """
+        sampling = self._sampling(sampling)
+        prompts = self._checkpoint.prompts([problem.prompt for problem in problems], self.template)
+        pairs = zip(problems, prompts, strict=True)
+        rows = [Row(problem, prompt, sample) for problem, prompt in pairs for sample in range(sampling.samples)]
+        written: dict[int, Trace] = {}
+        tally, start = Tally(total=len(rows)), monotonic()
+        for row, trace in self._write(rows, sampling):
+            written[row] = trace
+            _count(tally, trace)
+            tally.seconds = monotonic() - start
+            self.report(tally.done, tally.total)
+            self.watch(tally)
+        yield from (written[row] for row in range(len(rows)))
 
-    def _trace(
-        self, tokenizer: Any, problem: Problem, sample: int, prompt: int, ids: list[int], sampling: Sampling
-    ) -> Trace:
-        ended = bool(ids) and ids[-1] == tokenizer.eos_token_id
-        text = tokenizer.decode(ids[:-1] if ended else ids)
-        reasoning, response, _ = markers.split(text)
+    @cached_property
+    def _checkpoint(self) -> Checkpoint:
+        return load(self.root / self.path, self.device)
+
+    def _sampling(self, sampling: Sampling) -> Sampling:
+        own = {name: getattr(self, name) for name in ("temperature", "max_tokens", "samples", "seed")}
+        return replace(sampling, **{name: value for name, value in own.items() if value is not None})
+
+    def _write(self, rows: Sequence[Row], sampling: Sampling) -> Iterator[tuple[int, Trace]]:
+        """Traces with the numbers of their rows, as they end."""
+        asked = []
+        for number, row in enumerate(rows):
+            if (reason := self._checkpoint.refusal(row.prompt)) is None:
+                asked.append(number)
+            else:
+                yield number, replace(self._blank(row, sampling), finish_reason="error", error=reason)
+        lengths = [len(rows[number].prompt.ids) for number in asked]
+        limits = [self._room(sampling, length) for length in lengths]
+        for batch in batches(lengths, limits, *self._sizes()):
+            given = [rows[asked[place]] for place in batch]
+            for place, ids in self._decode(given, [limits[place] for place in batch], sampling):
+                yield asked[batch[place]], self._trace(given[place], ids, sampling)
+
+    def _decode(self, rows: Sequence[Row], limits: list[int], sampling: Sampling) -> Iterator[tuple[int, list[int]]]:
+        import torch
+
+        checkpoint, prompts = self._checkpoint, [row.prompt.ids for row in rows]
+        draw = None
+        if sampling.temperature > 0:
+            seeds = [seed_of(sampling.seed, sampling.name, row.problem.problem_id, row.sample) for row in rows]
+            steps, start = self._room(sampling), max(map(len, prompts))
+            draw = Draw(seeds, sampling.temperature, self.top_p, steps, start, checkpoint.model.device)
+        try:
+            yield from decode(checkpoint.model, prompts, limits, checkpoint.ends, draw)
+        except torch.OutOfMemoryError:
+            hint = f"batch_size: {max(1, len(rows) // 2)}, or a smaller max_tokens"
+            raise RunError(f"the GPU has too little memory for {len(rows):,} texts at once", hint) from None
+
+    def _room(self, sampling: Sampling, prompt: int = 0) -> int:
+        """The most tokens that an answer can have: with the prompt it must fit into the context."""
+        context = self._checkpoint.context
+        return sampling.max_tokens if context is None else min(sampling.max_tokens, context - prompt)
+
+    def _sizes(self) -> tuple[int, int]:
+        """How many rows, and how many tokens, a batch has at most."""
+        import torch
+
+        on_gpu = self._checkpoint.model.device.type == "cuda"
+        memory = torch.cuda.mem_get_info()[0] // 2 if on_gpu else MEMORY
+        usual = LARGE_BATCH if self._checkpoint.small else GPU_BATCH if on_gpu else SMALL_BATCH
+        return self.batch_size or usual, memory // self._checkpoint.bytes_per_token
+
+    def _blank(self, row: Row, sampling: Sampling) -> Trace:
         name = self.model or Path(self.path).name
         return Trace(
-            trace_id=f"{name}/{sampling.name}/{problem.problem_id}/{sample}",
-            problem_id=problem.problem_id,
+            trace_id=f"{name}/{sampling.name}/{row.problem.problem_id}/{row.sample}",
+            problem_id=row.problem.problem_id,
             model=name,
-            response=response,
-            reasoning=reasoning,
-            sample=sample,
-            finish_reason="stop" if ended else "length",
-            usage=Usage(prompt, len(ids)),
+            response="",
+            sample=row.sample,
+            usage=Usage(len(row.prompt.ids)),
             metadata={"sampling": sampling.name},
         )
 
-
-def encode_prompts(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
-    """Token ids of each prompt as a user's message, up to where the model starts to write."""
-    chats = [[{"role": "user", "content": prompt}] for prompt in prompts]
-    texts = tokenizer.apply_chat_template(chats, add_generation_prompt=True, tokenize=False)
-    ids: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    return ids
-
-
-def _batches(
-    rows: Sequence[tuple[int, int]], prompts: Sequence[Sequence[int]], size: int
-) -> Iterator[list[tuple[int, int]]]:
-    by_length: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for row in rows:
-        by_length[len(prompts[row[0]])].append(row)
-    for _, group in sorted(by_length.items()):
-        for start in range(0, len(group), size):
-            yield group[start : start + size]
+    def _trace(self, row: Row, ids: list[int], sampling: Sampling) -> Trace:
+        """Where the prompt opened the reasoning and the model never closed it, all that it wrote is reasoning."""
+        ended = bool(ids) and ids[-1] in self._checkpoint.ends
+        text = self._checkpoint.text(ids[:-1] if ended else ids)
+        parts = markers.split(text, row.prompt.thinks)
+        return replace(
+            self._blank(row, sampling),
+            response=parts.response,
+            reasoning=parts.reasoning,
+            finish_reason="stop" if ended else "length",
+            usage=Usage(len(row.prompt.ids), len(ids)),
+        )
 
 
-def _seed(sampling: Sampling, problem: Problem, sample: int) -> int:
-    return seed_of(sampling.seed, sampling.name, problem.problem_id, sample)
-
-
-def _decode(
-    model: Any, tokenizer: Any, prompts: list[list[int]], seeds: list[int], sampling: Sampling
-) -> Iterator[tuple[int, list[int]]]:
-    """Decode prompts of one length together and yield each row when it has ended, with the tokens it wrote.
-
-    Rows that have ended leave the batch every ``CHUNK`` tokens, so that a few long ones do not hold up the rest.
-    """
-    import torch
-
-    end, start = tokenizer.eos_token_id, len(prompts[0])
-    ids, rows, cache = torch.tensor(prompts), torch.arange(len(prompts)), None
-    draw = None if sampling.temperature == 0 else _Draw(seeds, sampling, start)
-    while len(rows):
-        with torch.inference_mode():
-            output = model.generate(
-                input_ids=ids,
-                attention_mask=torch.ones_like(ids),
-                past_key_values=cache,
-                max_new_tokens=min(CHUNK, start + sampling.max_tokens - ids.shape[1]),
-                do_sample=False,
-                logits_processor=[draw] if draw else [],
-                pad_token_id=tokenizer.pad_token_id,
-                eos_token_id=end,
-                return_dict_in_generate=True,
-            )
-        ids, cache = output.sequences, output.past_key_values
-        ended = (ids[:, start:] == end).any(1) | (ids.shape[1] - start >= sampling.max_tokens)
-        for row, tokens in zip(rows[ended].tolist(), ids[ended, start:].tolist(), strict=True):
-            yield row, _until(tokens, end)
-        going = (~ended).nonzero()[:, 0]
-        rows, ids = rows[going], ids[going]
-        cache.batch_select_indices(going)
-        if draw:
-            draw.keep(going)
-
-
-def _until(ids: list[int], end: int) -> list[int]:
-    return ids[: ids.index(end) + 1] if end in ids else ids
-
-
-class _Draw:
-    """Replaces the logits by a choice: inverse-transform sampling with a stream a row, left to a greedy decoder."""
-
-    def __init__(self, seeds: Sequence[int], sampling: Sampling, start: int) -> None:
-        import torch
-
-        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        self.uniform = torch.stack([torch.rand(sampling.max_tokens, generator=g) for g in generators])
-        self.temperature, self.start = sampling.temperature, start
-
-    def keep(self, rows: "torch.Tensor") -> None:
-        """Go on with these rows of the batch only."""
-        self.uniform = self.uniform[rows]
-
-    def __call__(self, ids: "torch.Tensor", logits: "torch.Tensor") -> "torch.Tensor":
-        import torch
-
-        total = torch.softmax(logits.double() / self.temperature, -1).cumsum(-1)
-        drawn = self.uniform[:, ids.shape[1] - self.start, None].double() * total[:, -1:]
-        token = torch.searchsorted(total, drawn, right=True).clamp_max(logits.shape[-1] - 1)
-        return torch.full_like(logits, -torch.inf).scatter_(1, token, 0.0)
+def _count(tally: Tally, trace: Trace) -> None:
+    tally.done += 1
+    tally.errors += trace.error is not None
+    tally.prompt_tokens += trace.usage.prompt_tokens or 0
+    tally.completion_tokens += trace.usage.completion_tokens or 0
