@@ -1,8 +1,18 @@
 r"""Pairs of a reference and an answer with the verdict that is right, for the grader ``math``.
 
 Each kind of difference that the answers of mathematical benchmarks show, written both ways round: pairs that mean the
-same, and pairs that look alike and do not.
+same, and pairs that look alike and do not. ``answers.jsonl`` holds those that were written without a look at the
+graders, or to break them: also whole responses (``response``), and such with a letter (``choice``).
 """
+
+import json
+from pathlib import Path
+
+ROWS = [json.loads(line) for line in Path(__file__).with_name("answers.jsonl").read_text("utf-8").splitlines()]
+FRESH = {
+    right: tuple((row["reference"], row["answer"]) for row in ROWS if row["kind"] == "pair" and row["right"] is right)
+    for right in (True, False)
+}
 
 EQUAL = (
     # numbers

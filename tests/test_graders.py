@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answer_pairs import EQUAL, UNEQUAL
+from answer_pairs import EQUAL, FRESH, ROWS, UNEQUAL
 from conftest import DATA
 from understudy.graders import _words, _workers, choice, json_field, math
 from understudy.graders.exact import Exact
@@ -45,11 +45,36 @@ def both_ways(pairs: tuple[tuple[str, str], ...]) -> list[tuple[tuple[str, str],
 
 
 def test_the_same_mathematics_is_equal_however_it_is_written() -> None:
-    assert [pair for pair, value in both_ways(EQUAL) if value != 1] == []
+    assert [pair for pair, value in both_ways(EQUAL + FRESH[True]) if value != 1] == []
 
 
 def test_what_only_looks_alike_is_unequal() -> None:
-    assert [pair for pair, value in both_ways(UNEQUAL) if value != 0] == []
+    assert [pair for pair, value in both_ways(UNEQUAL + FRESH[False]) if value != 0] == []
+
+
+@pytest.mark.parametrize(("kind", "grader"), [("response", Math()), ("choice", choice.Choice())])
+def test_whole_responses_are_graded_as_a_reader_would(kind: str, grader: Any) -> None:
+    read = [(row, grader.grade(problem(row["reference"], ""), row["answer"])) for row in ROWS if row["kind"] == kind]
+    assert [row for row, score in read if score.value != float(row["right"])] == []
+
+
+@pytest.mark.parametrize(
+    ("gold", "response"),
+    [
+        ("east", "She faces north for 3 seconds and then turns, so that in the end it is a new side that she sees."),
+        ("1", "**Answer:** They cannot have any of it for lunch."),
+        (r"\text{Navin}", "**Answer:** Navin from Mauritius earns the most of them all."),
+    ],
+)
+def test_a_sentence_that_may_say_the_answer_is_null(gold: str, response: str) -> None:
+    assert Math().grade(problem(gold, ""), response).value is None
+
+
+def test_a_repeated_pair_is_compared_once() -> None:
+    hanging = (problem("x+1"), r"\boxed{9^{9^{9^{9}}}}")
+    started = time.monotonic()
+    scores = Math(seconds=1, workers=1).grade_all([hanging] * 50)
+    assert {score.value for score in scores} == {None} and time.monotonic() - started < 40
 
 
 @pytest.mark.parametrize(
@@ -71,6 +96,15 @@ def test_what_only_looks_alike_is_unequal() -> None:
         ("She pays $80,000 + $144,000 = $224,000.", "224000"),
         (r"It falls from $9$ to $3$." + "\n\nSo 6 degrees are lost.", "6"),
         ("x^2+1", "x^2+1"),
+        ('{"reasoning": "6 + 4 = 10",\n "answer": "10"\n}\n```', "10"),
+        ('{"answer": "\\\\frac{1}{2}"}', r"\frac{1}{2}"),
+        ("#### Try: Eve = 2\nNo.\n\nAnswer: Ben", "Ben"),
+        ("It covers 50 % of it.\n\nAnswer: The Pacific Ocean", "The Pacific Ocean"),
+        ("The diagonal of the square is 6√2 centimeters.", "6√2"),
+        ("It is ½ × 84 = 42.", "42"),
+        ("**Answer:** 1000 people had not voted by 16:00.", "1000"),
+        ("**Answer:** Mr. Josue now has $17000 in capital.", "17000"),
+        ("A correct answer = 5 points, so he has 5 * 4 = 20 points.", "20"),
         ("\n\n", None),
         ("I cannot say what this is, because too little is known about it.", None),
     ],

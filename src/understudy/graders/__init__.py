@@ -27,7 +27,12 @@ def read(grader: Grader, problem: Problem, response: str) -> Found | Score:
         return Score("", "answer", None, None, NO_REFERENCE)
     if not response.strip():
         return Score("", "answer", 0.0, None, BLANK)
-    return grader.extract(problem, response) or Score("", "answer", None, None, NO_ANSWER)
+    return grader.extract(problem, answered(response)) or Score("", "answer", None, None, NO_ANSWER)
+
+
+def answered(response: str) -> str:
+    """What a response says after the last </think>, if it says anything there: the answer is not in the reasoning."""
+    return next(filter(str.strip, reversed(response.split("</think>"))), response)
 
 
 def made(found: Found, verdict: Verdict) -> Score:

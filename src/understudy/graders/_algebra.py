@@ -23,6 +23,8 @@ from understudy.graders._amounts import amount, rounds
 
 POINTS = 4
 PRECISION = 1e-9
+DIGITS = 60
+"""Digits to which two constants are compared that look the same."""
 _COMPLEX = re.compile(r"(?<![A-Za-z\\])i(?![A-Za-z])")
 _STRICT = (sympy.StrictLessThan, sympy.StrictGreaterThan)
 _INEQUALITIES = (*_STRICT, sympy.LessThan, sympy.GreaterThan)
@@ -90,8 +92,10 @@ def _rounded(text: str, exact: Any) -> bool | None:
 def _at_points(one: Any, other: Any) -> bool | None:
     """Whether two expressions have the same values at points that nobody chose; null if they have none there."""
     symbols = sorted(one.free_symbols | other.free_symbols, key=str)
+    if not symbols:
+        return _same_constant(one, other)
     compared = 0
-    for point in range(POINTS if symbols else 1):
+    for point in range(POINTS):
         at = {symbol: _coordinate(point, place) for place, symbol in enumerate(symbols)}
         values = [_value(expression, at) for expression in (one, other)]
         if None in values:
@@ -99,7 +103,28 @@ def _at_points(one: Any, other: Any) -> bool | None:
         compared += 1
         if not _near(*values):
             return False
-    return True if compared >= (2 if symbols else 1) else None
+    return True if compared >= 2 else None
+
+
+def _same_constant(one: Any, other: Any) -> bool | None:
+    """Whether two numbers are the same: exact fractions exactly, others to many digits; null if they have no value."""
+    if one.is_Rational and other.is_Rational:
+        return bool(one == other)
+    values = [_value(expression, {}) for expression in (one, other)]
+    if None in values or not _near(*values) or one.has(sympy.Float) or other.has(sympy.Float):
+        return None if None in values else _near(*values)
+    return _far(one.doit(), other.doit()) is not True
+
+
+def _far(one: Any, other: Any) -> bool | None:
+    """Whether two numbers that are near each other differ after all; null if that is not seen."""
+    try:
+        if one.is_Rational and other.is_Rational:
+            return bool(one != other)
+        a, b = one.evalf(DIGITS), other.evalf(DIGITS)
+        return bool(abs(a - b) > max(1, abs(a)) * sympy.Float(10) ** (8 - DIGITS))
+    except Exception:
+        return None
 
 
 def _coordinate(point: int, place: int) -> Any:

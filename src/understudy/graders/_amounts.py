@@ -31,6 +31,7 @@ _UNIT_WORD = re.compile(
 )
 _SHORT = re.compile(rf"[mgshLlJNWVAKCF]{_POWER}|°[CF]?|\\Omega|\\mu")
 _GLUED = re.compile(r"(?<=[0-9}])(?=(?:cm|mm|km|kg|mg|ml|mL|ft|lbs?|mph|°)(?:\^|$| |/))")
+_NAME = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z](?![a-zA-Z])")
 _RATIO = re.compile(r"([0-9.]+)\s?:\s?([0-9.]+)")
 _ANGLE = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
 _SPELT = {
@@ -39,6 +40,7 @@ _SPELT = {
         *(("cm", "centimeter centimetre"), ("mm", "millimeter"), ("km", "kilometer kilometre"), ("m", "meter metre")),
         *(("in", "inch inche"), ("ft", "foot feet"), ("yd", "yard"), ("mi", "mile")),
         *(("s", "second sec"), ("min", "minute"), ("h", "hour hr"), ("d", "day")),
+        *(("cent", "cent ¢"), ("dollar", "dollar")),
         *(("g", "gram"), ("kg", "kilogram"), ("mg", "milligram"), ("l", "liter litre L"), ("ml", "milliliter mL")),
     )
     for name in names.split()
@@ -48,6 +50,7 @@ _SCALE: dict[str, tuple[str, Fraction]] = {
     **{name: ("foot", Fraction(size)) for name, size in (("in", "1/12"), ("ft", 1), ("yd", 3), ("mi", 5280))},
     **{name: ("time", Fraction(size)) for name, size in (("s", 1), ("min", 60), ("h", 3600), ("d", 86400))},
     **{name: ("mass", Fraction(size)) for name, size in (("mg", "0.001"), ("g", 1), ("kg", 1000))},
+    **{name: ("money", Fraction(size)) for name, size in (("cent", "0.01"), ("dollar", 1))},
     **{name: ("volume", Fraction(size)) for name, size in (("ml", "0.001"), ("l", 1))},
 }
 
@@ -125,7 +128,7 @@ def unit(text: str) -> tuple[str, str]:
     while kept > 1 and (_is_unit(words[kept - 1])):
         kept -= 1
     head = " ".join(words[:kept])
-    if kept == len(words) or not re.search(r"[0-9}°%)]$|\\pi$", head):
+    if kept == len(words) or not re.search(r"[0-9}°%)]$|\\pi$", head) or _NAME.search(head):
         return (text[:-1], "°") if text.endswith("°") and "\\" not in text else (text, "")
     return head.rstrip("°"), _spelt(words[kept:])
 

@@ -15,6 +15,7 @@ from understudy.graders._amounts import amount, same_amount, same_base, same_rat
 from understudy.graders._intervals import EXCEPT, RELATED, as_intervals, condition
 from understudy.graders._latex import bare, plain
 from understudy.graders._parts import LIST, MATRIX, SET, UNION, Parts, is_variable, listed, parts, sides
+from understudy.graders._speech import MONTH, WORD, in_words, same_letters, same_words
 
 Leaf = Callable[[str, str], bool | None]
 
@@ -25,9 +26,9 @@ NOTHING = frozenset(
 REALS = frozenset(
     {r"\mathbb{R}", "all real numbers", "all reals", r"(-\infty,\infty)", "real numbers", "all real number"}
 )
-_LETTER = re.compile(r"\(?([A-J])(?:\)|[.:](?=\s)|$)\s*(.*)", re.DOTALL)
+_LETTER = re.compile(r"\(?([A-J])(?:\)|[.:](?=\s)|$)(?!\s?(?:,|;|&|and\b|or\b))\s*(.*)", re.DOTALL)
 _YES_NO = re.compile(r"(yes|no|true|false)\b(?! solution)", re.IGNORECASE)
-_WORD = re.compile(r"(?<!\\)\b[A-Za-z]{2,}")
+_SPACED = re.compile(r"(?<=(?<![0-9.])[0-9]), (?=[0-9]{3}(?![0-9]))|(?<=(?<![0-9.])[0-9]{2}), (?=[0-9]{3}(?![0-9]))")
 _NUMBERS = re.compile(r"-?[0-9][0-9,]*(?:\.[0-9]+)?")
 _MEMBER = re.compile(r"^\\?[a-zA-Z](?:_\w)?\s?\\in(?![a-z])\s?(?=[(\[\\])")
 
@@ -63,9 +64,9 @@ def _equal(a: str, b: str, leaf: Leaf, depth: int) -> bool | None:
 
 
 def _tight(text: str) -> str:
-    """Without spaces; words without capitals."""
-    tight = text.replace(" ", "")
-    return tight.lower() if _WORD.search(text) else tight
+    """Without spaces; words without capitals. 1, 234 is a list and 1,234 is not."""
+    tight = _SPACED.sub(";", text).replace(" ", "")
+    return tight.lower() if WORD.search(text) else tight
 
 
 def _unbraced(text: str) -> str:
@@ -85,7 +86,8 @@ def _numbers(a: str, b: str, leaf: Leaf, depth: int) -> bool | None:
     for rule in (same_time, same_base):
         if (verdict := rule(a, b)) is not None:
             return verdict
-    return _quantities(a, b, leaf, depth) if not (is_variable(a) and is_variable(b)) else None
+    names = (is_variable(a) and is_variable(b)) or MONTH.search(a + " " + b)
+    return None if names else _quantities(a, b, leaf, depth)
 
 
 def _quantities(a: str, b: str, leaf: Leaf, depth: int) -> bool | None:
@@ -93,6 +95,11 @@ def _quantities(a: str, b: str, leaf: Leaf, depth: int) -> bool | None:
     (one, one_unit), (other, other_unit) = unit(a), unit(b)
     if not one_unit and not other_unit:
         return same_ratio(a, b)
+    if (one_unit == "°") != (other_unit == "°") and r"\pi" in one + other:
+        turned = [
+            rf"(({text})*\pi/180)" if name == "°" else text for text, name in ((one, one_unit), (other, other_unit))
+        ]
+        return leaf(*turned)
     factor = units_differ(one_unit, other_unit)
     if factor is None or factor == 1:
         return _equal(one, other, leaf, depth)
@@ -119,6 +126,8 @@ def _member(text: str) -> str:
 
 def _spoken(a: str, b: str, leaf: Leaf, depth: int) -> bool | None:
     """Choices, yes and no, and words; a number in a sentence, where the other is a number."""
+    if (same := same_letters(a, b)) is not None:
+        return same
     if (letter := _LETTER.fullmatch(a)) and len(a) < 5 and not letter[2]:
         given = _LETTER.fullmatch(b)
         if given:
@@ -129,28 +138,15 @@ def _spoken(a: str, b: str, leaf: Leaf, depth: int) -> bool | None:
         return _equal(a, given[2], leaf, depth) if given[2] else None
     if (said := _YES_NO.match(a)) and (answered := _YES_NO.match(b)):
         return said[1].lower() == answered[1].lower()
-    words = [_in_words(text) for text in (a, b)]
+    words = [in_words(text) for text in (a, b)]
     if all(words):
-        return _same_words(a, b)
+        return same_words(a, b)
     if words[0] and amount(b):
         return False
     if words[1] and amount(a):
         found = _NUMBERS.findall(b)
         return _equal(a, found[0], leaf, depth) if len(found) == 1 else None
     return None
-
-
-def _in_words(text: str) -> bool:
-    """Whether a text is mostly words, and no formula."""
-    letters = sum(len(word) for word in _WORD.findall(text))
-    return "\\" not in text and letters >= 0.6 * len(text.replace(" ", "")) and not re.search(r"[=^_<>]", text)
-
-
-def _same_words(a: str, b: str) -> bool:
-    def words(text: str) -> list[str]:
-        return [word for word in re.findall(r"\w+", text.lower()) if word not in ("a", "an", "the")]
-
-    return words(a) == words(b) or sorted(_tight(a).split(",")) == sorted(_tight(b).split(","))
 
 
 def _approximations(a: str, b: str, leaf: Leaf, depth: int) -> bool | None:
@@ -212,7 +208,7 @@ def _relations(a: str, b: str, leaf: Leaf, depth: int) -> bool | None:
 
 def _compounds(a: str, b: str, leaf: Leaf, depth: int) -> bool | None:
     """Lists, tuples, sets, intervals, unions and matrices, item by item."""
-    one, other = parts(a), parts(b)
+    one, other = (None if text[0] != "(" and amount(text) else parts(text) for text in (a, b))
     if one is None and other is None:
         return None
     if one is None or other is None:
@@ -253,8 +249,8 @@ def _comparable(kinds: set[str], size: int) -> bool:
 
 
 def _thousands(a: str, b: str) -> bool | None:
-    """A list and one number: 1,234 may have been meant as a thousand. Else they differ."""
-    one, other = (amount(text.replace(", ", ",")) for text in (a, b))
+    """A list and one number: 10, 000 was meant as thousands, since no item is 000. Else they differ."""
+    one, other = (amount(text.replace(", 0", ",0")) for text in (a, b))
     if one and other:
         return same_amount(one, other)
     return None if RELATED.search(a + b) or "=" in a + b else False

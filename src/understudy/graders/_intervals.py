@@ -16,6 +16,7 @@ from understudy.graders._parts import RELATION, is_variable, listed, outside, si
 EXCEPT = re.compile(r"\\mathbb\{R\}\s?(?:\\setminus|\\backslash|-|\\)\s?\\\{(.*)\\\}")
 RELATED = re.compile(r"<|>|\\[lgn]e ")
 _MIRRORED = {"<": ">", ">": "<", r"\le ": r"\ge ", r"\ge ": r"\le "}
+_DISTANCE = re.compile(r"\|\s?(\w)\s?(?:([-+])\s?([^|]+))?\|\s?(<|>|\\[lg]e )\s?([^<>|=]+)")
 _DESCRIBED = re.compile(r"\\\{\s?(\w)(?:\s?\\in\s?\\mathbb\{R\})?\s?(?:\\mid|\||:)\s?(.*)\\\}")
 
 
@@ -27,6 +28,7 @@ def condition(text: str) -> str:
 
 def as_intervals(text: str) -> str:
     """Inequalities, also several with "or" between, as intervals; other text as it is."""
+    text = _undone(text)
     if left_out := EXCEPT.fullmatch(text):
         return _all_but(listed(left_out[1]) or (text,))
     pieces = re.split(r"\s?(?:\bor\b|\\lor)\s?|,\s?(?=\w\s?[<>])", text)
@@ -36,6 +38,19 @@ def as_intervals(text: str) -> str:
         return _all_but((found[2],))
     spans = [interval(piece.strip()) for piece in pieces]
     return r" \cup ".join(filter(None, spans)) if all(spans) else text
+
+
+def _undone(text: str) -> str:
+    """Of |x - a| < c the inequalities without a distance."""
+    if not (found := _DISTANCE.fullmatch(text)):
+        return text
+    name, sign, shift, relation, size = found.groups()
+    middle = "" if shift is None else f"{'-' if sign == '+' else ''}({shift.strip()})"
+    low, high = f"{middle}-({size.strip()})" if middle else f"-{size.strip()}", f"{middle}+({size.strip()})"
+    high = high if middle else size.strip()
+    if relation in ("<", r"\le "):
+        return f"{low} {relation} {name} {relation} {high}"
+    return f"{name} {_MIRRORED[relation]} {low} or {name} {relation} {high}"
 
 
 def _all_but(points: Sequence[str]) -> str:

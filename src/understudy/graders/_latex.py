@@ -9,6 +9,8 @@ Nothing is computed. Every pattern takes time that is linear in the text, which 
 import re
 from functools import lru_cache
 
+from understudy.graders._numerals import numerals
+
 LONGEST = 2000
 """Characters of an answer that is still compared."""
 
@@ -45,6 +47,7 @@ _RULES = tuple(
         (r"√\s*\(([^()]*)\)", r"\\sqrt{\1}"),
         (r"√\s*(\w+)", r"\\sqrt{\1}"),
         (r"\{,\}|\{\s,\s\}", ","),
+        (r"\{\.\}", "."),
         (r"(?<!\\)\\!", ""),
         (r"(?<=[0-9])(?:\\,|\\ |\s)(?=[0-9]{3}(?![0-9]))", ","),  # "1\,000"; a list has commas
         (r"(?<!\\)\\(?:[,;:> ]|quad\b|qquad\b|displaystyle\b|textstyle\b|limits\b|left\.|right\.)|~|\s+", " "),
@@ -71,17 +74,19 @@ _RULES = tuple(
         (r"\\(?:neq|ne)(?![a-zA-Z])|!=", r"\\ne "),
         (r"\\(?:varnothing|empty)(?![a-zA-Z])", r"\\emptyset "),
         (r"\\(?:R|Reals?)(?![a-zA-Z])", r"\\mathbb{R}"),
+        (r"\\(?:dots[cbmio]?|cdots)(?![a-zA-Z])", r"\\ldots "),
+        (r"\\(?:vec|overrightarrow)(?![a-zA-Z])\s*(?:\{\s*(\w+)\s*\}|(\w))", r"\1\2"),
+        (r"\\triangle(?![a-zA-Z])\s*|△", ""),
+        (r",\s*(?:where |for |with )?\(?[a-z]\s?\\in\s?\\mathbb\{[ZN]\}\)?$", ""),
+        (r"\\lg(?![a-zA-Z])", r"\\log_{10}"),
         (r"(?<![\\a-zA-Z])(?:infinity|infty|inf|oo)(?![a-zA-Z])", r"\\infty "),
         (r"(?<![\\a-zA-Z])(pi|theta|alpha|beta)(?![a-zA-Z])", r"\\\1 "),
         (rf"(?<![\\a-zA-Z])({_NAMES})(?=[\s(^_0-9{{])", r"\\\1"),
         (r"(?<![\\a-zA-Z])sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
-        (r"(?<![\\a-zA-Z])sqrt\s*([\w{])", r"\\sqrt\1"),
-        (r"\\sqrt\s*([0-9a-zA-Z])", r"\\sqrt{\1}"),
-        (r"\\(frac|binom)\s*([0-9a-zA-Z])\s*([0-9a-zA-Z])", r"\\\1{\2}{\3}"),
-        (r"\\frac\s*([0-9a-zA-Z])\s*\{", r"\\frac{\1}{"),
-        (r"\\frac\s*\{([^{}]*)\}\s*([0-9a-zA-Z])", r"\\frac{\1}{\2}"),
-        (r"\\frac\s+\{", r"\\frac{"),
-        (r"(\\frac\{[^{}]*\})\s+\{", r"\1{"),
+        (r"(?<![\\a-zA-Z])sqrt\s*([0-9]+)", r"\\sqrt{\1}"),
+        (r"(?<![\\a-zA-Z])sqrt\s*([a-zA-Z{])", r"\\sqrt \1"),
+        (r"(?<=[0-9])\s?\^?\s?\{?\s?(?:st|nd|rd|th)\b\s?\}?", ""),
+        (r"(?<=[0-9}%])\s*\(\s*(?:or|since|because|about|approximately|where|in)\b[^()]*\)$", ""),
         (r"\^\s*\(([^()]*)\)", r"^{\1}"),
         (r"\s*([_^])\s*", r"\1"),
         (r"([_^])\{\s*(\w)\s*\}", r"\1\2"),
@@ -90,6 +95,10 @@ _RULES = tuple(
     )
 )
 _WRAPPED = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("`", "`"), ('"', '"'))
+_COMMAND = re.compile(r"\\(frac|binom|sqrt)(?![a-zA-Z])(?:\s*\[[^\]]*\])?\s*")
+_ARGUMENT = re.compile(r"\s*(?:(?P<brace>\{)|\\(?P<command>frac|binom|sqrt)(?:\[[^\]]*\])?|\\[a-zA-Z]+|[0-9a-zA-Z])")
+_BRACE = re.compile(r"(?<!\\)[{}]")
+_AGAIN = re.compile(r"(.*[0-9}%])\s*\(\s?([a-z -]{3,40})\)")
 _TRAILING = re.compile(r"(?:[.,;:。।]|(?<!\\)\\+)+$")
 
 
@@ -99,7 +108,51 @@ def plain(text: str) -> str:
     text = bare(text).translate(_SIGNS)
     for pattern, new in _RULES:
         text = pattern.sub(new, text)
-    return bare(text.strip("'"))
+    return numerals(_spoken_again(bare(_arguments(text).strip("'"))))
+
+
+def _spoken_again(text: str) -> str:
+    """Without a number in words that stands in brackets behind the number: 8 (eight)."""
+    found = _AGAIN.fullmatch(text)
+    return found[1] if found and numerals(found[2].strip())[:1].isdigit() else text
+
+
+def _arguments(text: str) -> str:
+    r"""The arguments of fractions, binomials and roots in braces: \frac\pi3 is \frac{\pi}{3}."""
+    for command in reversed(list(_COMMAND.finditer(text))):
+        place, arguments = command.end(), ""
+        for _ in range(1 if command[1] == "sqrt" else 2):
+            end = _argument(text, place)
+            if end is None:
+                return text
+            argument = text[place:end].strip()
+            arguments += argument if argument.startswith("{") else f"{{{argument}}}"
+            place = end
+        text = text[: command.end()].rstrip() + arguments + text[place:]
+    return text
+
+
+def _argument(text: str, place: int) -> int | None:
+    """Where the argument of a command ends; null if there is none. The commands in it have theirs in braces."""
+    found = _ARGUMENT.match(text, place)
+    if not found:
+        return None
+    if found["brace"]:
+        return _closed(text, found.end() - 1)
+    end: int | None = found.end()
+    for _ in range({None: 0, "sqrt": 1}.get(found["command"], 2)):
+        end = _closed(text, end) if end is not None else None
+    return end
+
+
+def _closed(text: str, start: int) -> int | None:
+    """The place behind the brace that closes the one at ``start``; null if there is none."""
+    depth = 0
+    for brace in _BRACE.finditer(text, start):
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:
+            return brace.end()
+    return None
 
 
 def bare(text: str) -> str:

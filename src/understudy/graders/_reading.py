@@ -16,17 +16,32 @@ _BRACE = re.compile(r"[{}]")
 _BETWEEN = re.compile(r"(?:[\s$,;*.]|\\[()\[\],;: ]|\\text\s?\{\s*(?:and|or|,)\s*\}|\\quad|\band\b|\bor\b){1,40}")
 _HASHES = re.compile(r"####[ \t]*([^\n]+)")
 _STATED = re.compile(
-    r"(?:\b(?:final |correct |right )?answer\b(?: to the (?:question|problem))?[*_\"']*"
+    r"(?:(?<!wrong )(?<!incorrect )(?<!different )(?<!other )(?<!each )(?<!every )(?<!correct )(?<!right )"
+    r"\b(?:(?:final |correct |right )?answer|(?:correct|right) (?:choice|option))\b"
+    r"(?: to the (?:question|problem))?[*_\"']*"
     r"(?:\s*(?:is|are|equals|should be|would be|must be|=|:)[*:]*)+|^[*_]*A[*_]*:)",
     re.IGNORECASE | re.MULTILINE,
 )
+_TAG = re.compile(r"<answer>(.*?)(?:</answer>|$)", re.DOTALL | re.IGNORECASE)
+_ASIDE = re.compile(
+    r"\s*(?:,\s?|\s|(?=\())(?:\((?:since|because|as|where|for|when|if|not|note)\b[^()]*\)"
+    r"|(?:since|because|where|which|as (?:desired|required|needed|claimed|$)|so that)\b.*)",
+    re.DOTALL,
+)
+_FIELD = re.compile(
+    r"\"(?:final[_ ])?answer\"\s*:\s*(?:\"((?:[^\"\\]|\\.)*)\"|(-?[0-9][0-9.,]*))", re.IGNORECASE | re.DOTALL
+)
+_SIGNED = re.compile(r"(?<![\w=])[-−–]?[0-9.(√π½⅓⅔¼¾⅛][0-9.()√π½⅓⅔¼¾⅛/*^×·+\-−–\s]*")
+_BOLD_END = re.compile(r"[*_]+(\.?)$")
 _HOPE = re.compile(r"\s*I hope it is correct\.?", re.IGNORECASE)
 _MATHS = re.compile(
     r"\$\$(.{1,1500}?)\$\$|\\\[(.{1,1500}?)\\\]|\\\((.{1,1500}?)\\\)"
     r"|(?<![\\$])\$(?![\s$])((?:[^$\\]|\\.){1,1500}?)(?<!\s)\$(?![0-9])",
     re.DOTALL,
 )
-_SENTENCE = re.compile(r"(?<=[.!?])(?<!\b[ap]\.m\.)(?<!\bapprox\.)\s+(?=[A-Z*\\$(])|\n\s*\n|\n(?=\s*[-*#A-Z])")
+_SENTENCE = re.compile(
+    r"(?<=[.!?])(?<!\b[ap]\.m\.)(?<!\bapprox\.)(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!\bDr\.)\s+(?=[A-Z*\\$(])|\n\s*\n|\n(?=\s*[-*#A-Z])"
+)
 _NEXT_TO = re.compile(r"\s*(?:,|;|and|or|, and|, or)\s*")
 
 
@@ -57,13 +72,39 @@ def _content(text: str, start: int) -> tuple[str, int]:
     return text[start + 1 :].partition("\n")[0].strip(), len(text)
 
 
+def field(text: str) -> str | None:
+    """What the last field "answer" of a JSON text holds; it may be LaTeX whose backslashes are doubled."""
+    *_, found = (None, *_FIELD.finditer(text[-LAST:]))
+    return None if found is None else (found[1] or found[2] or "").replace("\\\\", "\\").strip()
+
+
+def signed(sentence: str) -> str | None:
+    """The number that a sentence ends in, if it is written with signs: 6√2, 3π/4, ½."""
+    *_, found = (None, *_SIGNED.finditer(sentence))
+    number = found[0].rstrip("(.,+-−–×·/* \t") if found else ""
+    return number if re.search("[√π½⅓⅔¼¾⅛]", number) and number.count("(") == number.count(")") else None
+
+
 def after_hashes(text: str) -> str | None:
-    """What stands after the last ####, if that is no heading."""
+    """What stands after the last ####, if that is no heading and no answer is stated after it."""
     *_, found = (None, *_HASHES.finditer(text))
     if found is None or re.match(r"(?:[0-9]+[.)]|Step|\*\*)\s", found[1].strip()):
         return None
+    if _STATED.search(text, found.end()):
+        return None
     heading = text[found.end() :].strip() and not re.search(r"[0-9\\]", found[1])
     return None if heading else found[1].strip()
+
+
+def tagged(text: str) -> str | None:
+    """What the last <answer> holds, also if it is not closed."""
+    *_, found = (None, *_TAG.finditer(text))
+    return found[1].strip() if found else None
+
+
+def said(sentence: str) -> str:
+    """A sentence without the reasons that it gives: ", since 81 is odd", "(because x > 0)"."""
+    return _ASIDE.sub("", sentence) or sentence
 
 
 def stated(text: str) -> str | None:
@@ -73,7 +114,8 @@ def stated(text: str) -> str | None:
     if found is None:
         return None
     rest = _HOPE.sub("", text[found.end() :]).lstrip(" *_:\n\t")
-    sentence = _SENTENCE.split(rest, maxsplit=1)[0].strip(" *_")
+    sentence = said(_SENTENCE.split(rest, maxsplit=1)[0]).strip(" *_")
+    sentence = _BOLD_END.sub(r"\1", sentence)
     return formulas(sentence) or formulas(_first(rest)) or sentence or None
 
 

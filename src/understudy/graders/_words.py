@@ -14,7 +14,6 @@ from understudy.protocols import Found
 from understudy.types import Problem
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_TAG = re.compile(r"<answer>(.*?)(?:</answer>|$)", re.DOTALL | re.IGNORECASE)
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -42,9 +41,8 @@ def references(problem: Problem) -> list[str]:
 
 def find(text: str) -> Found | None:
     """The answer of a response: in <answer> tags, boxed, after ####, after "answer is"; else the whole response."""
-    *_, tag = (None, *_TAG.finditer(text))
-    if tag:
-        return Found(tag[1].strip(), "in <answer>") if tag[1].strip() else None
+    if (tagged := _reading.tagged(text)) is not None:
+        return Found(tagged, "in <answer>") if tagged else None
     for read, how in (
         (_reading.boxed, "in the last box"),
         (_reading.after_hashes, "after ####"),

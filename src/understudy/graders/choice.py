@@ -29,14 +29,25 @@ RIGHT = ("correct", "right", "সঠিক", "सही", "正确", "correcta", 
 _MARKS = r"[\s:：*_`'\"“”‘’(\[{\\।,，=\-–—)]|\\?(?:text|boxed|mathbf|textbf|mathrm)"
 _SIGN = r"(?<![A-Za-z])(?:[AI](?!\s[a-z])|[B-HJ])(?![A-Za-z0-9]|['’][a-z])"
 _SMALL = r"\([a-j]\)|(?<![A-Za-z])[a-j](?=[.)*\s]*\Z)"
-_WORDS = r"(?i:is|are|was|would be|should be|must be|therefore|thus|the|to|option|choice|letter)\b"
+_WORDS = (
+    r"(?i:is|are|was|es|est|è|é|ist|är|es la|would be|should be|must be|therefore|thus|the|to|option|choice|letter)\b"
+)
 _LINK = rf"(?:{_MARKS}|{_WORDS}|[^\x00-\u024f]){{0,60}}?"
-_ABOUT = r"(?:s|\s+to\s+(?:the|this)\s+(?:question|problem))?"
+_ABOUT = rf"(?:s|\s+(?:{'|'.join(RIGHT)})|\s+to\s+(?:the|this)\s+(?:question|problem))?"
 _ANNOUNCED = re.compile(rf"(?i:{'|'.join(ANSWER)}){_ABOUT}{_LINK}({_SIGN}|{_SMALL})")
 _CALLED = re.compile(rf"(?i:{'|'.join(OPTION)}){_LINK}({_SIGN})")
 _JUDGED = re.compile(rf"({_SIGN})[^.।\n]{{0,40}}?(?<!in)(?<!not )(?i:{'|'.join(RIGHT)})")
+_NAMED = re.compile(rf"(?i:\b(?:{'|'.join(RIGHT)})\s(?:one|letter|statement)){_LINK}({_SIGN})")
+_SETTLED = re.compile(
+    rf"(?i:\b(?:it is|it's|it must be|must be|has to be"
+    rf"|i (?:would )?(?:choose|pick|select|go with)|leaving|leaves(?: us with)?)"
+    rf"|选(?!项)){_LINK}({_SIGN})"
+)
 _BRACKETED = re.compile(rf"\(({_SIGN})\)|\*\*\(?({_SIGN})")
-_BARE = re.compile(r"\W*(?:(?:text|textbf|mathbf|mathrm)\W+)?([A-Ja-j])(?:\W*|\s?[)\].:}*].*)", re.DOTALL)
+_BARE = re.compile(
+    r"\W*(?:(?:text|textbf|mathbf|mathrm)\W+)?([A-Ja-j])(?!\W*(?:is|are|and|or|was|not|nor)\b)(?:\W*|\s?[)\].:}*].*)",
+    re.DOTALL,
+)
 
 
 @entry
@@ -66,11 +77,13 @@ def find(text: str) -> Found | None:
         (_marked, "in the last box"),
         (lambda text: _last(_ANNOUNCED, text), "after the word answer"),
         (_bare, "the whole response"),
+        (lambda text: _last(_NAMED, text), "called right"),
         (lambda text: _only(_JUDGED, text), "called right"),
         (lambda text: _last(_CALLED, _last_line(text)), "called an option in the last line"),
         (lambda text: _only(_CALLED, text), "the only one called an option"),
         (lambda text: _only(_BRACKETED, text), "the only one in brackets or bold"),
         (lambda text: _bare(_last_line(text)), "the last line"),
+        (lambda text: _last(_SETTLED, text), "settled on"),
     ):
         if text.strip() and (letter := read(text[-_reading.LAST :])):
             return Found(letter, how)

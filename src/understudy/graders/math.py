@@ -12,10 +12,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from understudy.graders import _reading, made, read, score
+from understudy.graders import _reading, made, read
 from understudy.graders import number as numbers
 from understudy.graders._equality import quick
-from understudy.graders._latex import LONGEST, bare
+from understudy.graders._latex import LONGEST, bare, plain
+from understudy.graders._numerals import only_number
+from understudy.graders._parts import split
 from understudy.graders._workers import pool
 from understudy.protocols import Found, Verdict
 from understudy.registry import entry
@@ -23,10 +25,14 @@ from understudy.types import Problem, Score
 
 SHORT = 80
 """Characters of a response that may be the bare answer."""
-SENTENCE, LONG_SENTENCE = 3, 6
+STATED = "after the word answer"
+FEW = 5
+"""Words of a response without a number that may be the bare answer."""
+SENTENCE, LONG_SENTENCE = 3, 4
 """Words that make a sentence, one less before a full stop; the latter, if it starts with a number."""
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|will|would|can|must|needs?|should)\b")
 _COMMAND = re.compile(r"\\[a-zA-Z]{2,}")
 
 
@@ -48,58 +54,95 @@ class Math:
 
     def grade(self, problem: Problem, response: str) -> Score:
         """As every grader; see ``compare``."""
-        return score(self, problem, response)
+        return self.grade_all([(problem, response)])[0]
 
     def grade_all(self, pairs: Sequence[tuple[Problem, str]]) -> list[Score]:
         """As ``grade``, on all workers at once."""
         scores = [read(self, problem, response) for problem, response in pairs]
         answers = {n: found for n, found in enumerate(scores) if isinstance(found, Found)}
         verdicts = self._compare_all([(reference(pairs[n][0]), found.answer) for n, found in answers.items()])
-        graded = {n: made(found, verdict) for (n, found), verdict in zip(answers.items(), verdicts, strict=True)}
+        graded = {
+            n: made(found, _fair(reference(pairs[n][0]), found, verdict))
+            for (n, found), verdict in zip(answers.items(), verdicts, strict=True)
+        }
         return [found if isinstance(found, Score) else graded[n] for n, found in enumerate(scores)]
 
     def _compare_all(self, pairs: Sequence[tuple[str, str]]) -> list[Verdict]:
-        found = [_quick(*pair) for pair in pairs]
-        hard = [n for n, verdict in enumerate(found) if verdict is None]
+        found = {pair: _quick(*pair) for pair in dict.fromkeys(pairs)}  # the samples of a problem repeat answers
+        hard = [pair for pair, verdict in found.items() if verdict is None]
         if hard:
             workers = pool(self.workers or os.cpu_count() or 1)
-            for n, said in zip(hard, workers.compare([pairs[n] for n in hard], self.seconds), strict=True):
-                found[n] = _verdict(*pairs[n], said)
-        return [verdict for verdict in found if verdict]
+            for pair, said in zip(hard, workers.compare(hard, self.seconds), strict=True):
+                found[pair] = _verdict(*pair, said)
+        return [verdict for pair in pairs if (verdict := found[pair])]
 
 
 def find(text: str, question: str = "") -> Found | None:
     """The answer that a text gives, as it is written there; or null.
 
-    In order: the last box; after ####; after "answer is", "Answer:", "A:"; a short text as it is; the right side of
-    the formula in the last line; the last number, as the grader ``number`` finds it. Of a sentence in words, it is
-    the number.
+    In order: the last box; in <answer> tags; a JSON field "answer"; after ####; after "answer is", "Answer:", "A:"; a
+    short text as it is; the right side of the formula in the last line; an expression like 6√2 there; the last number,
+    as the grader ``number`` finds it. Of a sentence in words, it is the number.
     """
     if box := _reading.boxed(text):
         return Found(box, "in the last box")
+    if (tagged := _reading.tagged(text)) and tagged != text:
+        return find(tagged, question)
+    if field := _reading.field(text):
+        return Found(bare(field), "in the field answer")
     if hashes := _reading.after_hashes(text):
         return Found(bare(hashes), "after ####")
-    stated, last = _reading.stated(text), _reading.formulas(_reading.last_line(text))
+    stated, last = _reading.stated(text), _reading.formulas(_reading.said(_reading.last_line(text)))
     if stated and not _is_sentence(stated):
-        return Found(bare(stated), "after the word answer")
+        return Found(bare(stated), STATED)
     if len(text.strip()) <= SHORT and "\n" not in text.strip() and not last and not _is_sentence(text):
         return Found(bare(text), "the whole response") if bare(text) else None
     if last and re.search(r"\w", last):
-        return Found(bare(last.rpartition("=")[2]), "the last formula")
-    return numbers.find(text, question) or (Found(bare(stated), "after the word answer") if stated else None)
+        return Found(bare(_result(last)), "the last formula")
+    if stated and not re.search(r"\d", stated):
+        return Found(only_number(stated) or bare(stated), STATED)
+    if signed := _reading.signed(_reading.last_line(text)):
+        return Found(signed, "the last expression")
+    if number := numbers.find(text, question):
+        return number
+    brief = len(text) <= SHORT and len(text.split()) <= FEW
+    return Found(bare(text), "the whole response") if brief and bare(text) else None
+
+
+def _result(formula: str) -> str:
+    """The right side of an equation; of several (x = 1, y = 2) all of them."""
+    equations = split(formula, ",;")
+    return formula if len(equations) > 1 and all("=" in one for one in equations) else formula.rpartition("=")[2]
 
 
 def _is_sentence(text: str) -> bool:
     """Whether a text is no bare answer but a sentence, in which the answer is a number."""
-    plain = bare(text).lstrip("$\\*( ")
-    most = LONG_SENTENCE if plain[:1].isdigit() else SENTENCE - text.rstrip().endswith(".")
-    return not _COMMAND.search(text) and len(_WORD.findall(text)) >= most
+    start = bare(text).lstrip("$\\*( ")
+    most = LONG_SENTENCE if start[:1].isdigit() else SENTENCE - text.rstrip().endswith(".")
+    if _COMMAND.search(text):
+        return False
+    return bool(start[:1].isdigit() and _VERB.search(start)) or len(_WORD.findall(text)) >= most
+
+
+def _fair(gold: str, found: Found, verdict: Verdict) -> Verdict:
+    """Null where a sentence was read in a way that the reference does not fit: as a number, or as words."""
+    if verdict.value != 0:
+        return verdict
+    spoken = (
+        found.how == STATED and len(_WORD.findall(found.answer)) >= SENTENCE and not re.search(r"[\d\\]", found.answer)
+    )
+    numeric = bool(re.search(r"\d|\\(?!text|math)[a-z]", gold))
+    if found.how == numbers.CONCLUDED and not numeric:
+        return Verdict(None, f"{found.answer} is a number, and {gold:.200} is none")
+    if spoken and (numeric or plain(gold).lower() in found.answer.lower()):
+        return Verdict(None, f"the sentence {found.answer:.200} may say {gold:.200}")
+    return verdict
 
 
 def reference(problem: Problem) -> str:
     """The reference answer; of a worked solution, what it ends in."""
     text = (problem.answer or "").strip()
-    marked = "\\boxed" in text or "####" in text or len(text) > LONGEST or "\nA:" in text
+    marked = "boxed{" in text or "\\fbox" in text or "####" in text or len(text) > LONGEST or "\nA:" in text
     found = find(text) if marked else None
     return found.answer if found else text.removeprefix("# ")
 

@@ -22,6 +22,7 @@ from understudy.protocols import Found, Verdict
 from understudy.registry import entry
 from understudy.types import Problem, Score
 
+CONCLUDED = "in the last sentence with a number"
 LONGEST = 300
 """Characters of a number that is still read; a longer one is no answer."""
 MOST = 50
@@ -38,7 +39,11 @@ _OPENING = r"""[\s:=*~≈(\[{"'“”\\]*+[$£€]{0,2}"""
 
 _NUMBER = re.compile(_SIGNED)
 _HASHES = re.compile(rf"####[ \t]*+[*]*+[$£€]{{0,2}}{_SIGNED}(?![.):]\s+\w)")  # "#### 2. Add" is a heading
-_STATED = re.compile(rf"(?:\b(?:[Aa]nswer|ANSWER)[\s:*\"]*+(?:is\b)?|^[*]*+A:){_OPENING}(?={_SIGNED})", re.MULTILINE)
+_STATED = re.compile(
+    rf"(?:(?<!wrong )(?<!incorrect )(?<!different )\b(?:[Aa]nswer|ANSWER)[\s:*\"]*+(?:is\b)?|^[*]*+A:)"
+    rf"{_OPENING}(?={_SIGNED})",
+    re.MULTILINE,
+)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
 _RESULT = re.compile(
     r"[=≈]|, (?:he|she|it|they|this)\b|\b(?:answer|therefore|thus|hence|so|is|equals?|gives?|leaves|leaving"
@@ -97,7 +102,7 @@ def find(text: str, question: str = "") -> Found | None:
         ("in the last box", lambda: _in_box(text)),
         ("after ####", lambda: _last(_HASHES.finditer(text))),
         ("after the word answer", lambda: _stated(text, question)),
-        ("in the last sentence with a number", lambda: _concluded(text, question)),
+        (CONCLUDED, lambda: _concluded(text, question)),
     )
     found = ((read(), how) for how, read in places)
     return next((Found(number, how) for number, how in found if number), None)
