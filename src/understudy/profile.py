@@ -29,7 +29,7 @@ from understudy.style.stages import STAGES
 from understudy.tables import SCHEMAS
 from understudy.types import Step
 
-BATCH = 1_500_000
+BATCH = 3_000_000
 """Bytes of text that are read at once: enough to be quick about, little enough for the processor's caches."""
 QUESTIONS = 1000
 """How many questions the null of ``question_overlap`` draws on: those of the first traces."""

@@ -6,6 +6,7 @@ them when they are loaded. A worker whose parent dies ends at once, so that a ru
 that still writes.
 """
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -14,6 +15,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from functools import cache
 from multiprocessing.queues import SimpleQueue
 from types import TracebackType
 from typing import Any, TypeVar
@@ -38,6 +41,9 @@ ENVIRONMENT = {
     "TRANSFORMERS_VERBOSITY": "error",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
 }
+
+_MALLOPT = {-1: "MALLOC_TRIM_THRESHOLD_", -2: "MALLOC_TOP_PAD_", -3: "MALLOC_MMAP_THRESHOLD_"}
+"""The same settings by the numbers of glibc's ``mallopt``."""
 
 Told = tuple[str, int, int]
 _told: "SimpleQueue[Told] | None" = None
@@ -101,6 +107,7 @@ def spread(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iter
     if workers == 1:
         yield from map(function, items)
         return
+    _keep_memory()
     pending: deque[Future[R]] = deque()
     pool = ThreadPoolExecutor(workers)
     try:
@@ -112,6 +119,15 @@ def spread(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iter
             yield pending.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@cache
+def _keep_memory() -> None:
+    """What ``ENVIRONMENT`` says of freed memory, for this process; where the C library is not glibc, nothing."""
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL("libc.so.6")
+        for option, name in _MALLOPT.items():
+            library.mallopt(option, int(ENVIRONMENT[name]))
 
 
 def _died() -> RunError:

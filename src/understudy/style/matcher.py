@@ -60,7 +60,7 @@ class Matcher:
         count, begins = (len(found.type), _EVERY) if at is None else (len(at), at)
         place = texts.data, found.start, found.end, found.type
         tree = known, self.root[known], self.child, self.word, self.phrase
-        return Found(*np.ascontiguousarray(gathered(_walk, *place, count, begins, *tree, room=2 * count).T))
+        return Found(*np.ascontiguousarray(gathered(_walk, *place, count, begins, *tree, room=len(found.type)).T))
 
 
 @kernel
