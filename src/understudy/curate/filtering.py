@@ -13,15 +13,13 @@ import numpy as np
 import polars as pl
 
 from understudy.curate.texts import Texts
+from understudy.exchange import UNFINISHED
 from understudy.style.diversity import repetition
 
 LOOPS = 0.7
 
-_FAILED = pl.col("error").is_not_null() | (pl.col("finish_reason") == "error").fill_null(False)
 CHECKS = {
-    "failed": _FAILED,
-    "truncated": (pl.col("finish_reason") == "length").fill_null(False),
-    "empty": pl.col("response").str.strip_chars() == "",
+    **UNFINISHED,
     "no-reasoning": ~pl.col("reasoning").fill_null("").str.contains(r"\S"),
     "loops": pl.col("repetition") >= pl.lit(LOOPS),
 }

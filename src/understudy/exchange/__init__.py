@@ -13,9 +13,9 @@ from pathlib import Path
 
 from understudy import formats, registry
 from understudy.exchange.reading import Count, Reading
-from understudy.exchange.writing import export, finished, write
+from understudy.exchange.writing import UNFINISHED, export, finished, write
 
-__all__ = ["Count", "Reading", "export", "finished", "traces", "write"]
+__all__ = ["UNFINISHED", "Count", "Reading", "export", "finished", "traces", "write"]
 
 
 def traces(

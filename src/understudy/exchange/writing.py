@@ -25,17 +25,17 @@ def write(frames: Iterable[pl.DataFrame], out: Path) -> None:
         tables.write_frames(frames, tables.SCHEMAS[Trace], partial, "trace")
 
 
+UNFINISHED = {
+    "failed": pl.col("error").is_not_null() | (pl.col("finish_reason") == "error").fill_null(False),
+    "truncated": (pl.col("finish_reason") == "length").fill_null(False),
+    "empty": pl.col("response").str.strip_chars() == "",
+}
+"""How a trace can have ended otherwise than with a response, in the order in which it is looked for."""
+
+
 def finished(frames: Iterable[pl.DataFrame], left_out: Counter[str]) -> Iterator[pl.DataFrame]:
     """Batches without the traces that failed, were truncated or are empty (no response), which are counted."""
-    failed = pl.col("error").is_not_null() | (pl.col("finish_reason") == "error")
-    reason = (
-        pl.when(failed.fill_null(False))
-        .then(pl.lit("failed"))
-        .when(pl.col("finish_reason") == "length")
-        .then(pl.lit("truncated"))
-        .when(pl.col("response").str.strip_chars() == "")
-        .then(pl.lit("empty"))
-    )
+    reason = pl.coalesce(pl.when(check).then(pl.lit(name)) for name, check in UNFINISHED.items())
     for frame in frames:
         reasons = frame.select(reason=reason)["reason"]
         left_out.update(reasons.drop_nulls())
