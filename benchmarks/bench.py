@@ -74,17 +74,17 @@ def students(only: str | None) -> None:
 
 def training(student: Path, folder: Path) -> None:
     """``transformers.Trainer`` with our batches against a bare loop over the same batches."""
-    from understudy import trainer
+    from understudy.train import fitting
 
     examples = lessons(student)
     recipe = Recipe(num_train_epochs=1)
     lengths = [len(example.ids) for example in examples]
-    batches = trainer.plan(lengths, recipe.tokens_per_step, 0, 1)
+    batches = fitting.plan(lengths, recipe.tokens_per_step, 0, 1)
     tokens = sum(lengths[index] for batch in batches for index in batch)
 
     def ours() -> float:
         model, tokenizer = load(student)
-        return trainer.fit(model, tokenizer, examples, recipe, 0, folder / "fit", lambda *_: None)["final_loss"]
+        return fitting.fit(model, tokenizer, examples, recipe, 0, folder / "fit", lambda *_: None)["final_loss"]
 
     one, other, loss, bare_loss = alternate(ours, partial(bare_loop, student, examples, batches, recipe), 2)
     same(abs(loss - bare_loss) < 0.01 * bare_loss, f"losses differ: {loss} and {bare_loss}")
@@ -96,7 +96,7 @@ def bare_loop(student: Path, examples: Sequence[Any], batches: Sequence[Sequence
     import torch
     from transformers import get_scheduler
 
-    from understudy.trainer import _Collator
+    from understudy.train.fitting import _Collator
 
     model, tokenizer = load(student)
     betas = (recipe.adam_beta1, recipe.adam_beta2)
@@ -176,7 +176,7 @@ def make_student(folder: Path) -> Path:
 
 def lessons(student: Path) -> list[Any]:
     """As many emergent traces as make ``STEPS`` batches."""
-    from understudy.train import encode
+    from understudy.train.examples import encode
 
     problems: list[Problem] = reach().problems("train", 6 * STEPS, 0)
     traces = list(build("models", Piece("search", {}), task=reach()).generate(problems, Sampling()))

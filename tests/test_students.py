@@ -17,8 +17,8 @@ from understudy.types import Problem, Recipe, Sampling, Trace
 torch = pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("transformers", reason="the extra train is not installed")
 
-from understudy.train import encode  # noqa: E402
-from understudy.trainer import IGNORED, Example, _Collator, fit, plan  # noqa: E402
+from understudy.train.examples import Example, encode  # noqa: E402
+from understudy.train.fitting import IGNORED, _Collator, fit, plan  # noqa: E402
 
 REACH = registry.build("tasks", Piece("reach", {}))
 TINY = {"width": 32, "layers": 1, "heads": 2, "base_tokens": 4000, "tokens_per_step": 512}
@@ -94,14 +94,14 @@ def test_half_an_epoch_is_half_the_batches() -> None:
 
 def test_the_loss_counts_the_completion_and_its_end_only(tokenizer) -> None:
     traces = teacher("search")[:3]
-    examples = encode(tokenizer, traces, PROBLEMS, "ST", 512)
+    examples = encode(tokenizer, traces, PROBLEMS, "ST", 512, Recipe())
     for example, trace in zip(examples, traces, strict=True):
-        learned = tokenizer.decode([i for i, yes in zip(example.ids, example.learn, strict=True) if yes])
+        learned = tokenizer.decode([i for i, yes in zip(example.ids, example.weights, strict=True) if yes])
         assert learned == f"<think> {trace.reasoning} </think> {trace.response} <eos>"
-        given = tokenizer.decode([i for i, yes in zip(example.ids, example.learn, strict=True) if not yes])
+        given = tokenizer.decode([i for i, yes in zip(example.ids, example.weights, strict=True) if not yes])
         assert given == f"<bos> {PROBLEMS[trace.problem_id].prompt}"
     batch = _Collator(tokenizer.pad_token_id)(examples)
-    assert int((batch["labels"] != IGNORED).sum()) == sum(sum(e.learn) for e in examples)
+    assert int((batch["labels"] != IGNORED).sum()) == sum(sum(e.weights) for e in examples)
 
 
 @pytest.mark.parametrize("name", ["search", "template", "plain"])
@@ -117,18 +117,18 @@ def test_padding_does_not_change_what_an_example_contributes(start: Path, tokeni
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(start).eval()
-    long, short = encode(tokenizer, [teacher("template")[0], teacher("plain")[1]], PROBLEMS, "x", 512)
+    long, short = encode(tokenizer, [teacher("template")[0], teacher("plain")[1]], PROBLEMS, "x", 512, Recipe())
     collate = _Collator(tokenizer.pad_token_id)
     with torch.no_grad():
-        alone = [float(model(**collate([e])).loss) * sum(e.learn) for e in (long, short)]
-        together = float(model(**collate([long, short])).loss) * (sum(long.learn) + sum(short.learn))
+        alone = [float(model(**collate([e])).loss) * sum(e.weights) for e in (long, short)]
+        together = float(model(**collate([long, short])).loss) * (sum(long.weights) + sum(short.weights))
     assert together == pytest.approx(sum(alone), rel=1e-4)
 
 
 def test_two_steps_of_training_lower_the_loss(start: Path, tokenizer, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM
 
-    examples = encode(tokenizer, teacher("template"), PROBLEMS, "ST-HC", 512)
+    examples = encode(tokenizer, teacher("template"), PROBLEMS, "ST-HC", 512, Recipe())
     model = AutoModelForCausalLM.from_pretrained(start)
     batch = _Collator(0)(examples)
     with torch.no_grad():
@@ -143,10 +143,10 @@ def test_two_steps_of_training_lower_the_loss(start: Path, tokenizer, tmp_path: 
 def test_an_interrupted_training_ends_with_the_same_bytes(start: Path, tokenizer, tmp_path: Path, monkeypatch) -> None:
     from transformers import AutoModelForCausalLM
 
-    from understudy import trainer
+    from understudy.train import fitting
 
-    monkeypatch.setattr(trainer, "SAVE_STEPS", 3)
-    examples = encode(tokenizer, teacher("template"), PROBLEMS, "ST-HC", 512)
+    monkeypatch.setattr(fitting, "SAVE_STEPS", 3)
+    examples = encode(tokenizer, teacher("template"), PROBLEMS, "ST-HC", 512, Recipe())
     recipe = Recipe(num_train_epochs=4, tokens_per_step=256)
 
     def once(directory: Path, report) -> None:
@@ -184,24 +184,24 @@ def test_training_on_a_test_problem_is_refused(tokenizer) -> None:
     tested = next(p for p in PROBLEMS.values() if p.split == "test")
     traces = [*teacher("plain"), Trace("t", tested.problem_id, "m", tested.answer)]
     with pytest.raises(ContaminationError, match="1 traces of arm 'ST' are of problems of the test split"):
-        encode(tokenizer, traces, PROBLEMS, "ST", 512)
+        encode(tokenizer, traces, PROBLEMS, "ST", 512, Recipe())
 
 
 def test_a_word_that_the_student_cannot_write_is_refused(tokenizer) -> None:
     trace = Trace("t", teacher("plain")[0].problem_id, "m", "answer +3 x2", reasoning="let me ponder .")
     with pytest.raises(StudyError, match="cannot write, for instance 'let'"):
-        encode(tokenizer, [trace], PROBLEMS, "ST", 512)
+        encode(tokenizer, [trace], PROBLEMS, "ST", 512, Recipe())
 
 
 def test_too_long_an_example_is_refused_not_cut(tokenizer) -> None:
     with pytest.raises(StudyError, match=r"30 of 30 examples of arm 'ST' are longer than the student's 20 tokens"):
-        encode(tokenizer, teacher("template"), PROBLEMS, "ST", 20)
+        encode(tokenizer, teacher("template"), PROBLEMS, "ST", 20, Recipe())
 
 
 def test_nothing_to_train_on_is_refused_with_the_reasons(tokenizer) -> None:
     failed = [Trace("t", "p", "m", "", finish_reason="error", error="timed out")]
     with pytest.raises(StudyError, match="timed out"):
-        encode(tokenizer, failed, PROBLEMS, "ST", 512)
+        encode(tokenizer, failed, PROBLEMS, "ST", 512, Recipe())
 
 
 # --- what is sampled ---
@@ -260,5 +260,5 @@ def test_a_directory_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
 
 
 def test_example_masks_have_the_length_of_their_ids(tokenizer) -> None:
-    for example in encode(tokenizer, teacher("search"), PROBLEMS, "ST", 512):
-        assert isinstance(example, Example) and len(example.ids) == len(example.learn)
+    for example in encode(tokenizer, teacher("search"), PROBLEMS, "ST", 512, Recipe()):
+        assert isinstance(example, Example) and len(example.ids) == len(example.weights)

@@ -112,32 +112,67 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a model is sampled. Temperature 0 is greedy; ``seed`` makes a sample repeatable."""
+    """How a model is sampled. Temperature 0 is greedy; ``seed`` makes a sample repeatable.
+
+    ``top_p``: a token is drawn from the likeliest ones that together have this probability (null: from all). Budget
+    forcing (s1, arXiv 2501.19393): after ``max_thinking`` tokens of reasoning its end is written for the model (null:
+    never), and the first ``wait`` times that it would end its reasoning, it reads "Wait" instead.
+    """
 
     name: str = "greedy"
     temperature: float = 0.0
     max_tokens: int = 180
     samples: int = 1
     seed: int = 0
+    top_p: float | None = None
+    max_thinking: int | None = None
+    wait: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a student is trained. Names and units are those of ``transformers.TrainingArguments``, and:
+    """How a student is trained. Names and units are those of ``transformers.TrainingArguments`` and PEFT, and:
 
-    ``tokens_per_step``: tokens of a batch, padding included. ``budget``: ``examples`` trains for
-    ``num_train_epochs``; ``tokens`` goes on until as many training tokens were seen (prompt and completion, no
-    padding) as in the arm that ``match`` names.
+    An optimizer step takes ``train_batch_size`` examples (null: as many as make ``tokens_per_step`` tokens, padding
+    included). What is in memory at once, on one device, is at most ``tokens_per_batch`` tokens (null: a whole step); a
+    step of more is accumulated. ``packing`` lays examples end to end, none of which sees another, so that nothing is
+    padded. Examples of more than ``max_length`` tokens (null: the model's context) are refused, or with ``overlong:
+    drop`` left out and counted. ``dtype`` is that of the weights; with ``bf16`` (null: on a GPU) sums are in bfloat16.
+
+    ``method`` trains all weights, or low-rank adapters (LoRA, arXiv 2106.09685) of ``target_modules`` (null: all linear
+    ones), with ``qlora`` over weights of four bits (arXiv 2305.14314). ``loss`` falls on the whole ``completion``, its
+    ``reasoning`` or its ``answer`` alone; ``reasoning_weight`` is what a token of reasoning weighs beside one of the
+    answer. ``budget``: ``examples`` trains for ``num_train_epochs``; ``tokens`` goes on until as many training tokens
+    were seen (prompt and completion, no padding) as in the arm that ``match`` names. ``num_processes`` devices share a
+    step, with ``fsdp`` also weights and states.
     """
 
     learning_rate: float = 2e-3
     num_train_epochs: float = 3.0
+    train_batch_size: int | None = None
     tokens_per_step: int = 1536
+    tokens_per_batch: int | None = None
+    packing: bool = False
+    max_length: int | None = None
+    overlong: Literal["refuse", "drop"] = "refuse"
     weight_decay: float = 0.01
     adam_beta1: float = 0.9
     adam_beta2: float = 0.98
     warmup_ratio: float = 0.05
     min_lr_rate: float = 0.05
     max_grad_norm: float = 1.0
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    bf16: bool | None = None
+    gradient_checkpointing: bool = False
+    method: Literal["full", "lora", "qlora"] = "full"
+    lora_r: int = 16
+    lora_alpha: int = 32
+    lora_dropout: float = 0.05
+    target_modules: tuple[str, ...] | None = None
+    loss: Literal["completion", "reasoning", "answer"] = "completion"
+    reasoning_weight: float = 1.0
+    num_processes: int = 1
+    fsdp: bool = False
+    report_to: str = "none"
     budget: Literal["examples", "tokens"] = "examples"
     match: str | None = None

@@ -20,7 +20,7 @@ from understudy.style.phrases import ALL as PHRASES
 from understudy.types import Recipe
 
 if TYPE_CHECKING:
-    from understudy.trainer import Example
+    from understudy.train.examples import Example
 
 SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>", "<think>", "</think>")
 LESSONS = 5000
@@ -56,7 +56,7 @@ class TinyLlama:
 
     def start(self, directory: Path, seed: int, report: Report) -> None:
         """Make the model and its tokenizer, teach it the task's lessons, and save both."""
-        from understudy.trainer import fit
+        from understudy.train.fitting import fit
 
         tokenizer = self._tokenizer()
         model = self._model(len(tokenizer), seed)
@@ -125,14 +125,14 @@ class TinyLlama:
 
 
 def _encode(tokenizer: Any, lessons: Sequence[Lesson]) -> "Iterator[Example]":
-    from understudy.trainer import Example
+    from understudy.train.examples import Example
 
     texts = list({text: None for lesson in lessons for text, _ in lesson})  # most pieces are one word, said often
     encoded = dict(zip(texts, tokenizer(texts, add_special_tokens=False)["input_ids"], strict=True))
     for lesson in lessons:
-        ids, learn = [tokenizer.bos_token_id], [False]
+        ids, weights = [tokenizer.bos_token_id], [0.0]
         for text, learned in lesson:
             ids += encoded[text]
-            learn += [learned] * len(encoded[text])
+            weights += [float(learned)] * len(encoded[text])
         ends = lesson[0][0].endswith("?")  # a problem with its answer ends; facts could go on
-        yield Example([*ids, tokenizer.eos_token_id], [*learn, True]) if ends else Example(ids, learn)
+        yield Example([*ids, tokenizer.eos_token_id], [*weights, 1.0]) if ends else Example(ids, weights)

@@ -1,62 +1,38 @@
-"""Traces → a student's checkpoint.
+"""Traces as a student reads them: token ids of prompt and completion, and what each token weighs in the loss.
 
-A student sees a problem's prompt and learns to write the reasoning (between ``<think>`` tags) and the response. What
-it must not do is refused with one sentence: train on what it is tested on, on nothing, or on words it cannot write.
+    encode(tokenizer, traces, problems, "ST", limit=4096, recipe=Recipe())
+
+What would train on nothing, on test problems, or on words the student cannot write is refused here.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from understudy import markers
 from understudy.errors import ContaminationError, StudyError
-from understudy.protocols import Report
-from understudy.randomness import seed_of
+from understudy.models._checkpoint import encode_prompts
 from understudy.types import Problem, Recipe, Trace
 
-if TYPE_CHECKING:
-    from understudy.trainer import Example
 
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Token ids of a prompt with its completion, and for each what its loss weighs (0: it is only read)."""
 
-def train(
-    traces: Sequence[Trace],
-    problems: Mapping[str, Problem],
-    start: Path,
-    recipe: Recipe,
-    seed: int,
-    arm: str,
-    output: Path,
-    report: Report,
-    matched: tuple[Sequence[Trace], Recipe] | None = None,
-) -> None:
-    """Fine-tune the checkpoint ``start`` on the traces and save it to ``output``, a Hugging Face directory.
-
-    ``matched``: the traces and the recipe of the arm whose number of training tokens this one is given.
-    Raises ``ContaminationError`` if a trace is of a test problem, ``StudyError`` if it cannot be trained on.
-    """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    from understudy.trainer import fit
-
-    tokenizer = AutoTokenizer.from_pretrained(start)
-    model = AutoModelForCausalLM.from_pretrained(start)
-    limit = model.config.max_position_embeddings
-    examples = encode(tokenizer, traces, problems, arm, limit)
-    order = seed_of("order", seed)
-    tokens = None
-    if matched:
-        tokens = _tokens(encode(tokenizer, matched[0], problems, str(recipe.match), limit), matched[1], order)
-    fit(model, tokenizer, examples, recipe, order, output, report, tokens)
+    ids: list[int]
+    weights: list[float]
 
 
 def encode(
-    tokenizer: Any, traces: Sequence[Trace], problems: Mapping[str, Problem], arm: str, limit: int
-) -> "list[Example]":
+    tokenizer: Any,
+    traces: Sequence[Trace],
+    problems: Mapping[str, Problem],
+    arm: str,
+    limit: int,
+    recipe: Recipe,
+) -> list[Example]:
     """Prompt and completion of every trace that did not fail, as token ids; the loss falls on the completion."""
-    from understudy.models.transformers import encode_prompts
-    from understudy.trainer import Example
-
     usable = [trace for trace in traces if trace.error is None]
     if not usable:
         reasons = Counter(trace.error for trace in traces)
@@ -67,7 +43,7 @@ def encode(
     written = tokenizer(completions, add_special_tokens=False)["input_ids"]
     _refuse_unwritable(tokenizer, completions, written, arm)
     examples = [
-        Example([*prompt, *ids, tokenizer.eos_token_id], [False] * len(prompt) + [True] * (len(ids) + 1))
+        Example([*prompt, *ids, tokenizer.eos_token_id], [0.0] * len(prompt) + [1.0] * (len(ids) + 1))
         for prompt, ids in zip(prompts, written, strict=True)
     ]
     too_long = [example for example in examples if len(example.ids) > limit]
@@ -102,11 +78,3 @@ def _refuse_unwritable(tokenizer: Any, texts: Sequence[str], ids: Sequence[Seque
         f"arm '{arm}' holds words that the student's tokenizer cannot write, for instance {' '.join(words[:1])!r}",
         "an embedded student writes only its task's words; take another student for other text",
     )
-
-
-def _tokens(examples: "Sequence[Example]", recipe: Recipe, seed: int) -> int:
-    from understudy.trainer import plan
-
-    lengths = [len(example.ids) for example in examples]
-    batches = plan(lengths, recipe.tokens_per_step, seed, recipe.num_train_epochs)
-    return sum(lengths[index] for batch in batches for index in batch)

@@ -7,7 +7,6 @@ batches is drawn before training starts, so that an interrupted training goes on
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -19,6 +18,7 @@ from transformers.utils import logging
 
 from understudy.protocols import Report
 from understudy.randomness import stream
+from understudy.train.examples import Example
 from understudy.types import Recipe
 
 logging.set_verbosity_error()
@@ -28,14 +28,6 @@ IGNORED = -100
 SAVE_STEPS = 200
 DONE = "complete"
 BUCKET = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """Token ids of a prompt with its completion, and for each whether the loss counts it."""
-
-    ids: list[int]
-    learn: list[bool]
 
 
 def plan(
@@ -164,7 +156,7 @@ class _Collator:
         for row, example in enumerate(batch):
             tokens = torch.tensor(example.ids)
             ids[row, : len(tokens)] = tokens
-            labels[row, : len(tokens)] = tokens.where(torch.tensor(example.learn), IGNORED)
+            labels[row, : len(tokens)] = tokens.where(torch.tensor(example.weights) > 0, IGNORED)
         return {"input_ids": ids, "labels": labels}
 
 
