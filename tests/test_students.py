@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from understudy import registry
 from understudy.errors import ContaminationError, InputError, StudyError
-from understudy.models.transformers import Transformers, silent
+from understudy.models.transformers import Transformers
+from understudy.protocols import silent
 from understudy.registry import Piece
 from understudy.types import Problem, Recipe, Sampling, Trace
 

@@ -75,11 +75,14 @@ class Problems(_Part):
 
 
 class Sample(_Part):
-    """How students are sampled: one named way."""
+    """How students are sampled: one named way, in the terms of ``Sampling``."""
 
     temperature: Annotated[float, Field(ge=0)] = 0.0
     max_tokens: Annotated[int, Field(ge=1)] = 180
     samples: Annotated[int, Field(ge=1)] = 1
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_thinking: Annotated[int, Field(ge=1)] | None = None
+    wait: Annotated[int, Field(ge=0)] = 0
 
 
 class Arm(_Part):
@@ -101,7 +104,8 @@ class Compare(_Part):
 class Study(_Part):
     """A whole study. Without a ``student`` the arms' traces themselves are compared, on the test problems.
 
-    ``align``: students are trained only on problems of which every arm has a trace.
+    ``align``: students are trained only on problems of which every arm has a trace. ``engine``: the model, with a field
+    ``path``, by which a student's checkpoint is sampled.
     """
 
     study: Name
@@ -114,6 +118,7 @@ class Study(_Part):
     align: bool = True
     student: OnePiece | None = None
     train: Mapping[str, Any] = {}
+    engine: OnePiece = Piece("transformers", {})
     sample: Annotated[Mapping[Name, Sample], Field(min_length=1)] = {"greedy": Sample()}
     arms: Annotated[Mapping[Name, Arm], Field(min_length=1)]
     compare: Compare = Compare()
@@ -139,9 +144,9 @@ class Study(_Part):
         source = self.arms[arm].from_
         return source.name if source and source.name in self.arms else None
 
-    def recipe(self, arm: str) -> Recipe:
-        """The study's training settings with those of the arm."""
-        settings = {**self.train, **self.arms[arm].train}
+    def recipe(self, arm: str, advised: Mapping[str, Any] | None = None) -> Recipe:
+        """The settings that the student advises, with the study's and then the arm's own."""
+        settings = {**(advised or {}), **self.train, **self.arms[arm].train}
         known = [field.name for field in fields(Recipe)]
         for name in settings:
             if name not in known:
@@ -158,7 +163,8 @@ class Study(_Part):
         plain["task"] = _filled("tasks", self.task)
         if self.student:
             plain["student"] = _filled("students", self.student)
-            plain["train"] = {**asdict(Recipe()), **self.train}
+            if "recipe" not in dir(registry.load("students", self.student.name)):  # else that decides, see ``plan``
+                plain["train"] = {**asdict(Recipe()), **self.train}
         plain["arms"] = {
             name: {key: value for key, value in arm.items() if value not in (None, [], {})}
             for name, arm in plain["arms"].items()
@@ -271,6 +277,8 @@ def _check(study: Study) -> None:
             raise StudyError(f"arm '{name}' matches '{recipe.match}', which trains on nothing here")
     if study.student:
         registry.load("students", study.student.name)
+    if "path" not in registry.parameters("models", study.engine.name):
+        raise StudyError(f"engine cannot be '{study.engine.name}': it samples no checkpoint", "engine: transformers")
     compared = {study.compare.baseline, *(arm for pair in study.compare.pairs for arm in pair)} - {None}
     for arm_name in compared:
         if arm_name not in study.arms:

@@ -13,6 +13,7 @@ from typing import Any
 
 from understudy import registry, stages
 from understudy.config import Study
+from understudy.protocols import AdvisedStudent
 from understudy.registry import Piece
 from understudy.rundir import Stage
 from understudy.types import Sampling
@@ -40,8 +41,12 @@ class _Planner:
         self.task = {"task": study.task.plain(), **self._content("tasks", study.task)}
         self.models: dict[str, Piece] = {}
         task = registry.build("tasks", study.task, root=root)
+        self.advised: Mapping[str, Any] = {}
+        self.devices = 0
         if study.student:
-            registry.build("students", study.student, task=task)
+            student = registry.build("students", study.student, task=task, root=root)
+            if isinstance(student, AdvisedStudent):
+                self.advised, self.devices = student.recipe(), 1
         for arm in study.arms.values():
             if arm.from_ and arm.from_.name not in study.arms:
                 registry.build("models", arm.from_, task=task, root=root)
@@ -150,24 +155,26 @@ class _Planner:
         return [arm for arm in self.study.arms if self.study.arms[arm].from_]
 
     def _train(self, arm: str, seed: int) -> Stage:
-        recipe = self.study.recipe(arm)
+        recipe = self.study.recipe(arm, self.advised)
         parameters: dict[str, Any] = {"recipe": asdict(recipe), "seed": seed, "arm": arm}
         inputs = {**PROBLEMS, "start": f"start/{seed}", "traces": self._final(arm, "train")}
         if recipe.match:
-            parameters["matched_recipe"] = asdict(self.study.recipe(recipe.match))
+            parameters["matched_recipe"] = asdict(self.study.recipe(recipe.match, self.advised))
             inputs["matched"] = self._final(recipe.match, "train")
         if self.study.align:
             inputs["aligned"] = "aligned"
         output = f"students/{arm}-{seed}"
-        return self._stage(f"train/{arm}-{seed}", output, stages.train_student, parameters, inputs, weight=70)
+        devices = self.devices * recipe.num_processes
+        return self._stage(f"train/{arm}-{seed}", output, stages.train_student, parameters, inputs, 70, devices)
 
     def _sample(self, arm: str, seed: int, student: str) -> Iterator[Stage]:
         for way in self.study.sample:
             name = f"test/{arm}/{seed}-{way}"
-            parameters = {"name": f"{arm}-{seed}", "sampling": asdict(self.study.sampling(way, seed))}
+            parameters = {"arm": arm, "seed": seed, "sampling": asdict(self.study.sampling(way, seed))}
+            parameters |= {"engine": self.study.engine.plain()}
             inputs = {**PROBLEMS, "student": student}
             output = f"traces/{name}.parquet"
-            yield self._stage(f"traces/{name}", output, stages.sample_student, parameters, inputs, weight=8)
+            yield self._stage(f"traces/{name}", output, stages.sample_student, parameters, inputs, 8, self.devices)
             yield from self._score(name)
             yield from self._profile(name)
 
@@ -212,8 +219,10 @@ class _Planner:
         parameters: Mapping[str, Any] | None = None,
         inputs: Mapping[str, str] | None = None,
         weight: float = 0.2,
+        devices: int = 0,
     ) -> Stage:
-        return Stage(name, output, function, {**self.task, **(parameters or {})}, inputs or {}, self.local, weight)
+        every = {**self.task, **(parameters or {})}
+        return Stage(name, output, function, every, inputs or {}, self.local, weight, devices)
 
     def _content(self, shelf: str, piece: Piece) -> dict[str, Any]:
         """What else an entry depends on: the files that it reads, and its source if it is not ours."""

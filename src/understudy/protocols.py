@@ -4,17 +4,27 @@ An entry is a frozen dataclass whose fields are its parameters in a study file. 
 ``root`` is filled in by the study: the study's task, and the folder that its paths are relative to.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from understudy.types import FinishReason, Problem, Sampling, Score, Skip, Split, Trace
 
-Report = Callable[[int, int], None]
-"""Told how far a stage has come: units done, units in all."""
 Lesson = list[tuple[str, bool]]
 """A text in pieces, each with whether a student learns to write it (true) or only reads it (false)."""
+
+
+class Report(Protocol):
+    """Told how far a stage has come: units done, units in all, and in a few words what else is worth showing."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """Called from time to time."""
+        ...
+
+
+def silent(done: int, total: int, note: str = "") -> None:
+    """A report that nobody reads."""
 
 
 @runtime_checkable
@@ -254,4 +264,13 @@ class Student(Protocol):
 
     def start(self, directory: Path, seed: int, report: Report) -> None:
         """Write the checkpoint that every arm starts from, as a Hugging Face directory."""
+        ...
+
+
+@runtime_checkable
+class AdvisedStudent(Student, Protocol):
+    """A student that knows how it is best trained."""
+
+    def recipe(self) -> Mapping[str, Any]:
+        """Settings of ``Recipe`` that hold where the study says nothing of them."""
         ...

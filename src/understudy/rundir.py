@@ -42,7 +42,8 @@ class Stage:
     """One step of a study: ``function(inputs, output, parameters, report)``.
 
     ``inputs`` names, by the role it plays, the stage whose output is read. ``local`` holds what differs from machine
-    to machine (where data lies) and is not part of the key. ``weight`` is about how many seconds it takes.
+    to machine (where data lies) and is not part of the key. ``weight`` is about how many seconds it takes, ``devices``
+    how many accelerators it has for itself, where there are any.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Stage:
     inputs: Mapping[str, str] = field(default_factory=dict)
     local: Mapping[str, Any] = field(default_factory=dict)
     weight: float = 0.2
+    devices: int = 0
 
 
 def keys(stages: Mapping[str, Stage]) -> dict[str, str]:

@@ -59,13 +59,15 @@ def count_rows(inputs: Paths, output: Path, parameters: Parameters, report: Repo
 def sample_student(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
     """What a student writes for the test problems, sampled one way."""
     from understudy.collect import collect
-    from understudy.models.transformers import Transformers
 
     problems = [p for p in _problems(inputs).values() if p.split == "test"]
-    model = Transformers(str(inputs["student"]), model=parameters["name"], report=report)
-    sampling = Sampling(**parameters["sampling"])
-    arm = f"{parameters['name']}-{sampling.name}"
-    tables.write_records(Trace, collect(problems, model, sampling, arm), output)
+    sampling, name = Sampling(**parameters["sampling"]), f"{parameters['arm']}-{parameters['seed']}"
+    way = f"{parameters['seed']}-{sampling.name}.{output.parent.name}"  # with the key: of this checkpoint alone
+    kept = journal(inputs["problems"].parent, f"test/{parameters['arm']}", way)
+    engine = Piece.parse(parameters["engine"])
+    piece = Piece(engine.name, {**engine.parameters, "path": str(inputs["student"].resolve())})
+    model = _build("models", piece.plain(), parameters, model=name, report=report, journal=kept)
+    tables.write_records(Trace, collect(problems, model, sampling, f"{name}-{sampling.name}"), output)
 
 
 def vary_traces(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:

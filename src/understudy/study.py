@@ -6,15 +6,16 @@
 ``plan`` turns a study into stages, ``conduct`` does those that are not done yet, as many at once as there are workers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Protocol
 
 from understudy.config import Study, dump, find, load
-from understudy.executors.local import Local
+from understudy.executors.local import Local, accelerators
 from understudy.plan import plan
+from understudy.protocols import Report
 from understudy.rundir import RunDirectory, Stage, keys
 
 TRAINING = 50
@@ -32,7 +33,7 @@ class Display(Protocol):
         """A stage starts."""
         ...
 
-    def progress(self, stage: Stage, done: int, total: int) -> None:
+    def progress(self, stage: Stage, done: int, total: int, note: str) -> None:
         """A stage has come so far."""
         ...
 
@@ -46,7 +47,7 @@ class Quiet:
 
     def begin(self, stages: Mapping[str, Stage], done: Sequence[str]) -> None: ...
     def start(self, stage: Stage) -> None: ...
-    def progress(self, stage: Stage, done: int, total: int) -> None: ...
+    def progress(self, stage: Stage, done: int, total: int, note: str) -> None: ...
     def finish(self, stage: Stage) -> None: ...
 
 
@@ -86,19 +87,22 @@ def conduct(planned: Mapping[str, Stage], place: RunDirectory, workers: int, dis
     done = [name for name, stage in planned.items() if place.done(stage, key[name])]
     display.begin(planned, done)
     ready: list[str] = []
-    with Local(workers) as executor:
+    with Local(workers, accelerators()) as executor:
         while graph.is_active():
             for name in graph.get_ready():
                 graph.done(name) if name in done else ready.append(name)
             ready.sort(key=lambda name: _urgency(place.path, planned, planned[name]), reverse=True)
-            while ready and executor.idle:
-                stage = planned[ready.pop(0)]
+            for stage in [planned[name] for name in ready]:
+                if not executor.room(stage.devices):
+                    continue
+                ready.remove(stage.name)
                 inputs = {role: planned[source].output for role, source in stage.inputs.items()}
                 display.start(stage)
-                executor.submit(stage.name, _execute, place.path, stage, key[stage.name], inputs)
+                work = place.path, stage, key[stage.name], inputs
+                executor.submit(stage.name, _execute, *work, devices=stage.devices)
             finished = executor.finished(0.2)
-            for name, *progress in executor.told():
-                display.progress(planned[name], *progress)
+            for name, now, total, note in executor.told():
+                display.progress(planned[name], now, total, note)
             for name in finished:
                 display.finish(planned[name])
                 graph.done(name)
@@ -121,5 +125,5 @@ def _text(file: Path, modified: int) -> int:
     return sum(texts.select(pl.all().str.count_matches(" ", literal=True).sum()).row(0))
 
 
-def _execute(path: Path, stage: Stage, key: str, inputs: Mapping[str, str], report: Callable[[int, int], None]) -> None:
+def _execute(path: Path, stage: Stage, key: str, inputs: Mapping[str, str], report: Report) -> None:
     RunDirectory(path).execute(stage, key, inputs, report)

@@ -56,6 +56,7 @@ class Screen:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(elapsed_when_finished=False),
+            TextColumn("{task.fields[note]}", markup=False, style="dim"),
             console=self.console,
             transient=True,
             speed_estimate_period=120,
@@ -76,7 +77,7 @@ class Screen:
     def begin(self, stages: Mapping[str, Stage], done: Sequence[str]) -> None:
         """Show how much there is to do."""
         left = sum(stage.weight for name, stage in stages.items() if name not in done)
-        self.all = self.bars.add_task("study", total=left or 1)
+        self.all = self.bars.add_task("study", total=left or 1, note="")
         if done:
             self.console.print(f"{len(done)} of {len(stages)} stages are done already")
 
@@ -86,12 +87,12 @@ class Screen:
         if self.verbose:
             self.console.print(f"{stage.name}  started")
         if stage.weight > 1:
-            self.tasks[stage.name] = self.bars.add_task(f"  {stage.name}", total=None)
+            self.tasks[stage.name] = self.bars.add_task(f"  {stage.name}", total=None, note="")
 
-    def progress(self, stage: Stage, done: int, total: int) -> None:
+    def progress(self, stage: Stage, done: int, total: int, note: str) -> None:
         """Move the bars."""
         if stage.name in self.tasks:
-            self.bars.update(self.tasks[stage.name], completed=done, total=total)
+            self.bars.update(self.tasks[stage.name], completed=done, total=total, note=note)
             self._advance(stage, done / total if total else 1.0)
 
     def finish(self, stage: Stage) -> None:

@@ -2,14 +2,17 @@
 
 Two processes with one thread each train two small students at once; two threads in one process would wait for each
 other. Thread counts and the allocator are set in the environment before a worker starts, because the libraries read
-them when they are loaded. A worker whose parent dies ends at once, so that a run that is killed leaves nothing behind
-that still writes.
+them when they are loaded. What needs accelerators gets a process of its own, which sees those alone that nobody else
+has, and gives their memory back when it ends. A worker whose parent dies ends at once, so that a run that is killed
+leaves nothing behind that still writes.
 """
 
 import ctypes
 import multiprocessing
 import os
+import shutil
 import signal
+import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -45,41 +48,65 @@ ENVIRONMENT = {
 _MALLOPT = {-1: "MALLOC_TRIM_THRESHOLD_", -2: "MALLOC_TOP_PAD_", -3: "MALLOC_MMAP_THRESHOLD_"}
 """The same settings by the numbers of glibc's ``mallopt``."""
 
-Told = tuple[str, int, int]
+Told = tuple[str, int, int, str]
 _told: "SimpleQueue[Told] | None" = None
 
 
-class Local:
-    """Runs functions in ``workers`` processes; ``told`` yields how far each has come."""
+def accelerators() -> tuple[str, ...]:
+    """The GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` names them; torch is not loaded to find out."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return tuple(name for name in visible.split(",") if name.strip() and name.strip() != "-1")
+    if not shutil.which("nvidia-smi"):
+        return ()
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    return tuple(str(n) for n, line in enumerate(listed.stdout.splitlines()) if line.startswith("GPU"))
 
-    def __init__(self, workers: int = 2) -> None:
+
+class Local:
+    """Runs functions in ``workers`` processes, and beside them one for each that takes accelerators of ``devices``."""
+
+    def __init__(self, workers: int = 2, devices: Iterable[str] = ()) -> None:
         self.workers = workers
+        self.devices = tuple(devices)
+        self._free = list(self.devices)
         self._running: dict[Future[None], str] = {}
+        self._apart: dict[Future[None], tuple[ProcessPoolExecutor, list[str]]] = {}
 
     def __enter__(self) -> "Local":
         context = multiprocessing.get_context("spawn")
         os.environ.update({key: os.environ.get(key, value) for key, value in ENVIRONMENT.items()})
         self._told: SimpleQueue[Told] = context.SimpleQueue()
         self._pool = ProcessPoolExecutor(self.workers, context, _begin, (self._told,))
+        self._context = context
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         if kind:
             for process in multiprocessing.active_children():
                 process.kill()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for pool in [self._pool, *(pool for pool, _ in self._apart.values())]:
+            pool.shutdown(wait=True, cancel_futures=True)
 
-    @property
-    def idle(self) -> int:
-        """How many more functions can start at once."""
-        return self.workers - len(self._running)
+    def room(self, devices: int = 0) -> bool:
+        """Whether one more function can start, which takes as many accelerators as that, or all that there are."""
+        if devices and self.devices:
+            return len(self._free) >= min(devices, len(self.devices))
+        return len(self._running) - len(self._apart) < self.workers
 
-    def submit(self, name: str, function: Callable[..., None], *arguments: Any) -> None:
+    def submit(self, name: str, function: Callable[..., None], *arguments: Any, devices: int = 0) -> None:
         """Start ``function(*arguments, report)`` under a name."""
+        pool, taken = self._pool, self._free[:devices]
+        if taken:
+            del self._free[: len(taken)]
+            pool = ProcessPoolExecutor(1, self._context, _begin, (self._told, ",".join(taken)))
         try:
-            self._running[self._pool.submit(_run, name, function, arguments)] = name
+            future = pool.submit(_run, name, function, arguments)
         except BrokenProcessPool:
             raise _died() from None
+        self._running[future] = name
+        if taken:
+            self._apart[future] = pool, taken
 
     def finished(self, seconds: float) -> list[str]:
         """The names of those that ended within this time. Raises what one of them raised."""
@@ -87,6 +114,10 @@ class Local:
         names = []
         for future in done:
             names.append(self._running.pop(future))
+            if future in self._apart:
+                pool, taken = self._apart.pop(future)
+                self._free += taken
+                pool.shutdown(wait=False)
             try:
                 future.result()
             except BrokenProcessPool:
@@ -94,7 +125,7 @@ class Local:
         return names
 
     def told(self) -> Iterator[Told]:
-        """Name, units done and units in all, as reported since the last call."""
+        """Name, units done, units in all and a note, as reported since the last call."""
         while not self._told.empty():
             yield self._told.get()
 
@@ -134,9 +165,11 @@ def _died() -> RunError:
     return RunError("a worker process died; it may have run out of memory", "run the same command to go on")
 
 
-def _begin(told: "SimpleQueue[Told]") -> None:
+def _begin(told: "SimpleQueue[Told]", devices: str | None = None) -> None:
     global _told
     _told = told
+    if devices is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = devices  # read when torch first looks for a GPU
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -149,8 +182,8 @@ def _end_with_parent() -> None:
 
 
 def _run(name: str, function: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-    def report(done: int, total: int) -> None:
+    def report(done: int, total: int, note: str = "") -> None:
         if _told is not None:
-            _told.put((name, done, total))
+            _told.put((name, done, total, note))
 
     function(*arguments, report)

@@ -21,7 +21,7 @@ from understudy.asking.request import CEILINGS
 from understudy.asking.settings import refuse_below
 from understudy.errors import StudyError
 from understudy.formats._attempt import attempt
-from understudy.protocols import Report
+from understudy.protocols import Report, silent
 from understudy.randomness import seed_of
 from understudy.registry import entry
 from understudy.types import Problem, Sampling, Trace
@@ -30,10 +30,6 @@ REASONING = ("reasoning_content", "reasoning", "thinking")
 """Fields of a message that servers put the reasoning into."""
 OURS = ("model", "messages", "stream", "n")
 """What ``extra`` cannot set: it would change what is asked, or how the answer comes."""
-
-
-def silent(done: int, total: int) -> None:
-    """A report of progress that nobody reads."""
 
 
 @entry

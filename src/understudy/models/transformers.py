@@ -20,22 +20,18 @@ from understudy.asking.settings import refuse_below
 from understudy.errors import InputError, RunError, StudyError
 from understudy.models._checkpoint import Checkpoint, Device, Prompt, Template, encode_prompts, load
 from understudy.models._decoding import Draw, batches, decode
-from understudy.protocols import Report
+from understudy.protocols import Report, silent
 from understudy.randomness import seed_of
 from understudy.registry import entry, require
 from understudy.types import Problem, Sampling, Trace, Usage
 
-__all__ = ["LIBRARIES", "Transformers", "encode_prompts", "silent"]
+__all__ = ["LIBRARIES", "Transformers", "encode_prompts"]
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate")
 LARGE_BATCH, SMALL_BATCH, GPU_BATCH = 512, 16, 128
 MEMORY = 2 * 2**30
 """Bytes of keys and values that a batch may take on a CPU; on a GPU it may take half of what is free."""
 EMPTY = "path: a directory with config.json, the weights as safetensors and the tokenizer; nothing is downloaded"
-
-
-def silent(done: int, total: int) -> None:
-    """A report of progress that nobody reads."""
 
 
 class Row(NamedTuple):

@@ -14,14 +14,10 @@ from typing import Any, ClassVar
 
 from understudy import registry
 from understudy.errors import StudyError
-from understudy.protocols import Model, Report, Task
+from understudy.protocols import Model, Report, Task, silent
 from understudy.registry import Piece
 from understudy.tasks import problem_id
 from understudy.types import Problem, Sampling, Skip, Trace
-
-
-def silent(done: int, total: int) -> None:
-    """A report of progress that nobody reads."""
 
 
 @dataclass(frozen=True)

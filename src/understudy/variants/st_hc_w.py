@@ -13,11 +13,11 @@ from string import Template
 from typing import Any, ClassVar
 
 from understudy.errors import StudyError
-from understudy.protocols import Puzzle, Report, Task
+from understudy.protocols import Puzzle, Report, Task, silent
 from understudy.registry import entry
 from understudy.types import Problem, Skip, Trace
 from understudy.variants import _bending, _text
-from understudy.variants._rewriting import Rewriting, silent
+from understudy.variants._rewriting import Rewriting
 from understudy.variants._writing import headed
 from understudy.variants.wrong_ending import WrongEnding
 
