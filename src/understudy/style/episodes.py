@@ -38,10 +38,10 @@ SHAPES = (
 REACH = 2
 """How many neighbours on either side the second layer sees."""
 
-_QUESTION, _EXCLAMATION, _COLON, _EQUALS = b"?!:="
+_QUESTION, _EXCLAMATION, _COLON, _EQUALS, _PLUS, _TIMES, _OVER = b"?!:=+*/"
 _EPISODES = len(EPISODES)
 _BUSY = [SHAPES.index(name) for name in ("holds =", "holds + * /", "holds no number")]
-_OPERATOR, _HEADLINE = table(b"+*/"), table(b"#*")
+_HEADLINE = table(b"#*")
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class Tagger:
         opening = self.matcher.find(texts, plain, steps.first[steps.last > steps.first])
         opened = opening.word, opening.size, opening.phrase + len(self.words)
         columns, bounds = (
-            np.empty(len(found.type) + len(opening.word), np.int32),
+            np.empty(len(found.type) + len(opening.word) + 1, np.int32),
             np.zeros(len(steps.start) + 1, np.int64),
         )
         _columns(found.type, known, *opened, steps.first, steps.last, columns, bounds)
@@ -212,9 +212,8 @@ def _columns(
     count = hit = 0
     for step in range(len(first)):
         for place in range(first[step], last[step]):
-            if known[types[place]] >= 0:
-                columns[count] = known[types[place]]
-                count += 1
+            columns[count] = known[np.uint32(types[np.uint64(place)])]
+            count += columns[count] >= 0
         while first[step] < last[step] and hit < len(word) and word[hit] == first[step]:
             if word[hit] + size[hit] <= last[step]:
                 columns[count] = phrase[hit]
@@ -241,10 +240,11 @@ def _shapes(
             place, size, row = 20 * (step - border[text]), last[step] - first[step], shape[step]
             numbers = equals = operators = 0
             for word in range(first[step], last[step]):
-                numbers += numeric[types[word]]
+                numbers += numeric[np.uint32(types[np.uint64(word)])]
             for at in range(start[step], end[step]):
-                equals += data[at] == _EQUALS
-                operators += _OPERATOR[data[at]]
+                byte = data[np.uint64(at)]
+                equals += byte == _EQUALS
+                operators += (byte == _PLUS) | (byte == _TIMES) | (byte == _OVER)
             sign = _last_sign(data, start[step], end[step])
             many = 10 * numbers >= 3 * max(size, 1)
             row[0], row[1], row[2] = sign == _QUESTION, sign == _EXCLAMATION, sign == _COLON

@@ -14,6 +14,7 @@ of a module need not wait for it. Kernels hold no lock of Python's while they ru
 A kernel makes no arrays, nor views of them in a loop: its caller gives it room for what it finds. Counting who holds
 which array would take longer than the loop does. It calls kernels of its own file only, since numba looks at the file
 of a kernel alone to tell whether it has changed; and tables of bytes that ``buffer`` defines mean the same forever.
+In the innermost loops places are unsigned: of a signed one numba asks each time whether it counts from the end.
 """
 
 import sys

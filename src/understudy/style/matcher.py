@@ -15,11 +15,11 @@ import numpy as np
 
 from understudy.style.buffer import SPACE, Buffer, Bytes, Places, table
 from understudy.style.kernel import gathered, kernel
-from understudy.style.words import Numbers, Table, Words, words
+from understudy.style.words import Keys, Numbers, Table, Words, words
 
 _WORD = re.compile(r"[^\W_]+")
 _SINGLE = table(b" \t\r\n-'")
-_EVERY = np.zeros(0, np.int64)
+_EVERY, _ONE = np.zeros(0, np.int64), np.uint64(1)
 _SPACE, _COMMA, _STOP = b" ,."
 
 
@@ -38,6 +38,7 @@ class Matcher:
     The nodes of the tree stand level by level, those with the same parent side by side: those that follow node n
     are ``child[n]`` to ``child[n + 1]``, ``word`` is the number of the last word of each, rising among them, and
     ``phrase`` the phrase that ends there, or -1. The tree begins at node 0, from which ``root`` leads on by number.
+    Bit n of ``among`` says whether a word whose number ends in these six bits follows a node: most do not.
     """
 
     def __init__(self, phrases: Sequence[str]) -> None:
@@ -53,13 +54,15 @@ class Matcher:
         self.root = np.array([*(number.get((word,), 0) for word in vocabulary), 0], np.int64)
         self.phrase = np.full(len(nodes), -1, np.int64)
         self.phrase[[number[path] for path in paths]] = np.arange(len(paths))
+        self.among = np.zeros(len(nodes), np.uint64)
+        np.bitwise_or.at(self.among, parents[1:], _ONE << (self.word[1:] & 63).astype(np.uint64))
 
     def find(self, texts: Buffer, found: Words, at: Places | None = None) -> Found:
         """Every occurrence of every phrase in the texts, or of those that start at the words ``at``, which rise."""
         known = self.vocabulary.find(found.keys)
         count, begins = (len(found.type), _EVERY) if at is None else (len(at), at)
         place = texts.data, found.start, found.end, found.type
-        tree = known, self.root[known], self.child, self.word, self.phrase
+        tree = known, self.root[known], self.child, self.word, self.phrase, self.among
         return Found(*np.ascontiguousarray(gathered(_walk, *place, count, begins, *tree, room=len(found.type)).T))
 
 
@@ -76,22 +79,26 @@ def _walk(
     child: Places,
     word: Numbers,
     phrase: Places,
+    among: Keys,
     hits: Places,
 ) -> int:
     """Write down the hits: word, size, phrase. Of each type: its number in the vocabulary, the node it leads to."""
     count = 0
     for place in range(number):
         first = begins[place] if len(begins) else place
-        node, at = root[types[first]], first
+        node, at = root[np.uint32(types[first])], first
         while node > 0:
             if phrase[node] >= 0:
                 if count < len(hits):
                     hits[count, 0], hits[count, 1], hits[count, 2] = first, at + 1 - first, phrase[node]
                 count += 1
             at += 1
-            if at == len(types) or child[node] == child[node + 1] or not _joined(data, end[at - 1], start[at]):
+            if at == len(types):
                 break
-            node = _follow(child, word, node, known[types[at]])
+            follower = known[np.uint32(types[at])]
+            if not (among[node] >> np.uint64(follower & 63)) & _ONE or not _joined(data, end[at - 1], start[at]):
+                break
+            node = _follow(child, word, node, follower)
     return count
 
 

@@ -15,6 +15,8 @@ White space goes with the step before it, so that no character is lost: steps ti
 once more, plainly, in ``benchmarks/plain/steps.py``; tests hold the two together.
 """
 
+from typing import Any
+
 import numpy as np
 
 from understudy.style.buffer import BLANK, CLOSER, DIGIT, LOWER, SMALL, SPACE, Buffer, Bytes, Places, table
@@ -25,8 +27,10 @@ EQUATION, ITEM = 60, 100
 ABBREVIATIONS = ("mr", "mrs", "ms", "dr", "prof", "st", "vs", "e.g", "i.e", "eq", "eqs", "fig", "cf", "approx")
 
 _NO_MARK, _FULL_STOP, _OTHER_MARK, _ELLIPSIS = range(4)
-_NEWLINE, _DOT, _COLON, _EQUALS, _BAR, _TICK, _SLASH = b"\n.:=|`\\"
-_SPECIAL = SPACE | table(b"`$\\\xe3\xef\xff")
+_BLANK, _NEWLINE, _DOT, _COLON, _EQUALS, _BAR, _TICK, _SLASH = b" \n.:=|`\\"
+_SPECIAL = table(b"\t\r\n`$\\\xe3\xef\xff")
+"""All of white space but a blank, and what parts code, mathematics and sentences without it."""
+_ONE = np.uint64(1)
 _CLOSING = CLOSER | table(b".!?" + bytes(range(0x80, 0xC0)))
 """The last byte of what a sentence may end with."""
 _MARGIN = table(b" \t#>*_")
@@ -67,8 +71,7 @@ def _steps(data: Bytes, at: int, end: int, cuts: Places, count: int, opened: Pla
         opened[kind] = -1
     start = at
     while at < end:
-        while not _SPECIAL[data[at]]:
-            at += 1
+        at = _next(data, np.uint64(at))
         byte, stop = data[at], at + 1
         if SPACE[byte]:
             stop, lines = _gap(data, at)
@@ -91,6 +94,19 @@ def _steps(data: Bytes, at: int, end: int, cuts: Places, count: int, opened: Pla
             count = _quoted(data, at, stop, cuts, count, opened)
         at = stop
     return count
+
+
+@kernel
+def _next(data: Bytes, at: np.uint64) -> Any:
+    """The next place where something may begin or end: special, or a blank after a mark or before white space.
+
+    There are no branches at other blanks: a processor that guesses where each word ends guesses wrong.
+    """
+    byte = data[at]
+    while not (_SPECIAL[byte] | ((byte == _BLANK) & (_CLOSING[data[at - _ONE]] | SPACE[data[at + _ONE]]))):
+        at += _ONE
+        byte = data[at]
+    return np.int64(at)
 
 
 @kernel

@@ -23,7 +23,7 @@ Numbers = NDArray[np.int32]
 
 _BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 """Of the hash FNV-1a, 64 bits (RFC 9923)."""
-_HALF = np.uint64(32)
+_HALF, _NONE, _ONE = np.uint64(32), np.uint64(0), np.uint64(1)
 _MAYBE = table(b"\xc2\xc3\xe0\xe2\xe3\xef")
 """The first bytes of signs that are not ASCII."""
 _LEAST = 1024
@@ -53,7 +53,7 @@ class Words:
 
 def words(texts: Buffer) -> Words:
     """The words of all texts in order."""
-    most = len(texts.data) // 2
+    most = len(texts.data) // 2 + 1
     start, end, keys = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.uint64)
     border = np.empty(len(texts.starts) + 1, np.int64)
     count = _spans(texts.data, texts.starts, texts.ends, start, end, keys, border)
@@ -112,29 +112,26 @@ class Table:
 
 
 @kernel
-def _spans(data: Bytes, starts: Places, ends: Places, start: Places, end: Places, keys: Keys, border: Places) -> int:
-    count = 0
+def _spans(data: Bytes, starts: Places, ends: Places, start: Places, end: Places, keys: Keys, border: Places) -> Any:
+    """Words, without branches: a processor that guesses where each one ends guesses wrong, and loses time by it."""
+    count = _NONE
     for text in range(len(starts)):
         border[text] = count
-        at, stop = starts[text], ends[text]
-        while at < stop:
-            byte = data[at]
-            if not LETTER[byte]:
-                at += 1
-                continue
+        at = begin = np.uint64(starts[text])
+        last, key = np.uint64(ends[text]), _BASIS
+        while at <= last:  # the byte after a text is no letter
+            byte, size = data[at], _ONE
+            letter = LETTER[byte]
             if _MAYBE[byte]:
-                sign = _sign(data, at)
+                sign = _sign(data, int(at))
                 if sign:
-                    at += sign
-                    continue
-            start[count] = at
-            key = _BASIS
-            while LETTER[byte] and not (_MAYBE[byte] and _sign(data, at)):
-                key = (key ^ np.uint64(LOWER[byte])) * _PRIME
-                at += 1
-                byte = data[at]
-            end[count], keys[count] = at, key
-            count += 1
+                    letter, size = False, np.uint64(sign)
+            start[count], end[count], keys[count] = begin, at, key  # stands if the word ends here
+            count += np.uint64((begin < at) & (not letter))
+            same = _NONE - np.uint64(letter)  # all bits or none
+            key = ((key ^ np.uint64(LOWER[byte])) * _PRIME) & same | _BASIS & ~same
+            at += size
+            begin = begin & same | at & ~same
     border[len(starts)] = count
     return count
 
@@ -199,8 +196,8 @@ def _slot(slots: Numbers, known: Keys, key: np.uint64) -> Any:
 def _spaced(data: Bytes, start: Places, end: Places, border: Places, counts: Places) -> None:
     for text in range(len(counts)):
         for word in range(border[text], border[text + 1]):
-            apart = word == border[text]
             at = end[word - 1]
+            apart = (word == border[text]) | SPACE[data[at]] | SPACE[data[start[word] - 1]]
             while not apart and at < start[word]:
                 apart = SPACE[data[at]]
                 at += 1
