@@ -236,9 +236,12 @@ class _Planner:
 
 
 def _texts(value: object) -> list[str]:
-    """What may name a file: a text, or the texts of a list."""
-    many = value if isinstance(value, list | tuple) else [value]
-    return [text for text in many if isinstance(text, str) and text]
+    """What may name a file: a text, or the texts of a list or a mapping, however deep."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return [text for one in value for text in _texts(one)]
+    return [value] if isinstance(value, str) and value else []
 
 
 def _is_data(path: Path) -> bool:
