@@ -42,6 +42,7 @@ def test_without_accelerators_every_function_is_a_worker_s(tmp_path: Path) -> No
         pool.submit("a", note_devices, tmp_path, 0, devices=1)
         assert not pool.room(1) and not pool.room()
         drain(pool, ["a"])
+    assert [path.read_text() for path in tmp_path.iterdir()] == [""]
 
 
 @pytest.mark.parametrize(

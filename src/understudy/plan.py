@@ -110,20 +110,23 @@ class _Planner:
             "sampling": sampling,
             **self._content("models", model),
         }
-        asks = hasattr(registry.load("models", model.name), "requests")
-        weight = ASKING if asks else 0.2
-        yield self._stage(name, f"{name}.parquet", stages.collect_traces, parameters, PROBLEMS, weight=weight)
-        if hasattr(registry.load("models", model.name), "census"):
+        entry, devices = registry.load("models", model.name), _devices(model)
+        weight = ASKING if devices or hasattr(entry, "requests") else 0.2
+        yield self._stage(name, f"{name}.parquet", stages.collect_traces, parameters, PROBLEMS, weight, devices)
+        if hasattr(entry, "census"):
             check = f"checks/{arm}.0"
             yield self._stage(check, f"{check}.parquet", stages.count_rows, parameters, PROBLEMS)
 
     def _vary(self, arm: str, number: int, piece: Piece, before: str, after: str) -> Iterator[Stage]:
         parameters = {"variant": piece.plain(), "arm": arm, "seed": self.study.problems.seed}
         parameters |= self._content("variants", piece)
+        devices = 0
         if piece.parameters.get("model"):  # it writes the new reasoning
-            parameters |= self._content("models", Piece.parse(piece.parameters["model"]))
+            writer = Piece.parse(piece.parameters["model"])
+            parameters |= self._content("models", writer)
+            devices = _devices(writer)
         inputs = {**PROBLEMS, "traces": before}
-        yield self._stage(after, f"{after}.parquet", stages.vary_traces, parameters, inputs)
+        yield self._stage(after, f"{after}.parquet", stages.vary_traces, parameters, inputs, devices=devices)
         yield from self._score(after.removeprefix("traces/"))
         scores = after.replace("traces/", "scores/", 1)
         inputs = {"before": before, "after": after, "scores": scores}
@@ -233,6 +236,11 @@ class _Planner:
         if source:
             hashes["source"] = source
         return {f"content of {piece.name}": hashes} if hashes else {}
+
+
+def _devices(model: Piece) -> int:
+    """How many accelerators a model wants for itself."""
+    return int(getattr(registry.load("models", model.name), "accelerated", False))
 
 
 def _texts(value: object) -> list[str]:

@@ -3,8 +3,8 @@
 Two processes with one thread each train two small students at once; two threads in one process would wait for each
 other. Thread counts and the allocator are set in the environment before a worker starts, because the libraries read
 them when they are loaded. What needs accelerators gets a process of its own, which sees those alone that nobody else
-has, and gives their memory back when it ends. A worker whose parent dies ends at once, so that a run that is killed
-leaves nothing behind that still writes.
+has, and gives their memory back when it ends; the others see none. A worker whose parent dies ends at once, so that a
+run that is killed leaves nothing behind that still writes.
 """
 
 import ctypes
@@ -77,7 +77,7 @@ class Local:
         context = multiprocessing.get_context("spawn")
         os.environ.update({key: os.environ.get(key, value) for key, value in ENVIRONMENT.items()})
         self._told: SimpleQueue[Told] = context.SimpleQueue()
-        self._pool = ProcessPoolExecutor(self.workers, context, _begin, (self._told,))
+        self._pool = ProcessPoolExecutor(self.workers, context, _begin, (self._told, ""))
         self._context = context
         return self
 
@@ -165,11 +165,10 @@ def _died() -> RunError:
     return RunError("a worker process died; it may have run out of memory", "run the same command to go on")
 
 
-def _begin(told: "SimpleQueue[Told]", devices: str | None = None) -> None:
+def _begin(told: "SimpleQueue[Told]", devices: str) -> None:
     global _told
     _told = told
-    if devices is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = devices  # read when torch first looks for a GPU
+    os.environ["CUDA_VISIBLE_DEVICES"] = devices  # read when torch first looks for a GPU
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
