@@ -19,6 +19,7 @@ from understudy.protocols import (
     Model,
     Puzzle,
     ScriptedTask,
+    Selector,
     Student,
     Task,
     Variant,
@@ -33,6 +34,7 @@ from understudy.verify import verify
 PROTOCOLS = {
     "tasks": Task,
     "models": Model,
+    "selectors": Selector,
     "students": Student,
     "variants": Variant,
     "graders": Grader,
@@ -111,6 +113,18 @@ def test_entry_keeps_its_protocol_and_refuses_unknown_parameters(shelf: str, nam
     assert isinstance(build(shelf, name), PROTOCOLS[shelf])
     with pytest.raises(UnknownName, match="has no parameter 'no_such'"):
         registry.build(shelf, Piece(name, {"no_such": 1}))
+
+
+@settings(max_examples=30, deadline=None)
+@given(values=st.lists(st.sampled_from([None, 0.0, 1.0]), min_size=1, max_size=6), text=st.text(max_size=20))
+@pytest.mark.parametrize("name", registry.modules("selectors"))
+def test_selector_says_of_every_attempt_why_it_goes(name: str, values: list[float | None], text: str) -> None:
+    attempts = [
+        (Trace(str(n), "p", "m", text * n, sample=n), Score(str(n), "answer", value)) for n, value in enumerate(values)
+    ]
+    reasons = build("selectors", name).select(attempts, PROBLEMS[0])
+    assert len(reasons) == len(attempts) and "" not in reasons
+    assert reasons == build("selectors", name).select(attempts, PROBLEMS[0])
 
 
 @pytest.mark.parametrize("name", registry.modules("tasks"))

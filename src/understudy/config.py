@@ -86,9 +86,10 @@ class Sample(_Part):
 
 
 class Arm(_Part):
-    """Which traces (a model, or another arm), how they are changed, and what is special about the training."""
+    """Which traces (a model, or another arm), which are kept, how they are changed, and how a student is trained."""
 
     from_: OnePiece | None = Field(None, alias="from")
+    select: Pieces = ()
     vary: Pieces = ()
     train: Mapping[str, Any] = {}
 
@@ -263,13 +264,15 @@ def _check(study: Study) -> None:
     known = registry.modules("models")
     registry.load("tasks", study.task.name)
     for name, arm in study.arms.items():
-        if arm.from_ is None and (arm.vary or arm.train or not study.student):
+        if arm.from_ is None and (arm.select or arm.vary or arm.train or not study.student):
             raise StudyError(f"arm '{name}' does not say which traces it is made of", "add from: a model or an arm")
         if arm.from_ and arm.from_.name not in study.arms and arm.from_.name not in known:
             hint = did_you_mean(arm.from_.name, [*known, *study.arms])
             raise StudyError(f"arm '{name}' is from '{arm.from_.name}', which is no model and no arm", hint)
         for piece in arm.vary:
             registry.parameters("variants", piece.name)
+        for piece in arm.select:
+            registry.parameters("selectors", piece.name)
         recipe = study.recipe(name)
         if (recipe.budget == "tokens") != (recipe.match is not None):
             raise StudyError(f"arm '{name}' needs budget: tokens and match: ARM together")

@@ -50,6 +50,8 @@ class _Planner:
         for arm in study.arms.values():
             if arm.from_ and arm.from_.name not in study.arms:
                 registry.build("models", arm.from_, task=task, root=root)
+            for piece in arm.select:
+                registry.build("selectors", piece, task=task, root=root)
             for piece in arm.vary:
                 registry.build("variants", piece, task=task, root=root)
 
@@ -81,21 +83,23 @@ class _Planner:
         yield from self._compare(groups)
 
     def _traces(self, arm: str, split: str) -> Iterator[Stage]:
-        """An arm's traces: from a model or another arm, and changed as many times as it has variants."""
-        variants = self.study.arms[arm].vary
-        names = [*(f"traces/between/{arm}.{number}" for number in range(len(variants))), self._final(arm, split)]
+        """An arm's traces: from a model or another arm, then what its selectors keep and its variants make of them."""
+        selectors, variants = self.study.arms[arm].select, self.study.arms[arm].vary
+        changes = len(selectors) + len(variants)
+        names = [*(f"traces/between/{arm}.{number}" for number in range(changes)), self._final(arm, split)]
         parent = self.study.parent(arm)
         if parent is None:
             yield from self._collect(arm, split, names[0])
-        elif variants:
+        elif changes:
             names[0] = self._final(parent, split)
         else:
             inputs = {"traces": self._final(parent, split)}
             yield self._stage(names[0], f"{names[0]}.parquet", stages.rename_traces, {"arm": arm}, inputs)
-        for number, piece in enumerate(variants, 1):
-            yield from self._vary(arm, number, piece, *names[number - 1 : number + 1])
-        if not variants:
-            yield from self._score(names[-1].removeprefix("traces/"))
+        if (selectors and parent is None) or not changes:
+            yield from self._score(names[0].removeprefix("traces/"))
+        for number, piece in enumerate([*selectors, *variants], 1):
+            change = self._select if number <= len(selectors) else self._vary
+            yield from change(arm, number, piece, *names[number - 1 : number + 1])
         yield from self._profile(names[-1].removeprefix("traces/"))
 
     def _collect(self, arm: str, split: str, name: str) -> Iterator[Stage]:
@@ -116,6 +120,14 @@ class _Planner:
         if hasattr(entry, "census"):
             check = f"checks/{arm}.0"
             yield self._stage(check, f"{check}.parquet", stages.count_rows, parameters, PROBLEMS)
+
+    def _select(self, arm: str, number: int, piece: Piece, before: str, after: str) -> Iterator[Stage]:
+        parameters = {"selector": piece.plain(), "arm": arm, **self._content("selectors", piece)}
+        inputs = {**PROBLEMS, "traces": before, "scores": before.replace("traces/", "scores/", 1)}
+        yield self._stage(after, f"{after}.parquet", stages.select_traces, parameters, inputs)
+        check = f"checks/{arm}.{number}"
+        yield self._stage(check, f"{check}.parquet", stages.check_selection, parameters, inputs)
+        yield from self._score(after.removeprefix("traces/"))
 
     def _vary(self, arm: str, number: int, piece: Piece, before: str, after: str) -> Iterator[Stage]:
         parameters = {"variant": piece.plain(), "arm": arm, "seed": self.study.problems.seed}

@@ -236,6 +236,19 @@ class BatchVariant(Variant, Protocol):
         ...
 
 
+Attempt = tuple[Trace, Score]
+"""A trace with the score of its answer."""
+
+
+@runtime_checkable
+class Selector(Protocol):
+    """A rule that says which traces an arm keeps."""
+
+    def select(self, attempts: Sequence[Attempt], problem: Problem) -> Sequence[str | None]:
+        """Of all attempts at a problem, in the order of their samples: why each is left out, or null."""
+        ...
+
+
 @runtime_checkable
 class Format(Protocol):
     """A layout of rows in files of traces: how a trace is written as one row, and read back."""

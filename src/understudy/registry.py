@@ -25,7 +25,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from understudy.errors import MissingExtra, StudyError, UnknownName, did_you_mean
 
-SHELVES = ("tasks", "models", "students", "variants", "graders", "formats")
+SHELVES = ("tasks", "models", "selectors", "students", "variants", "graders", "formats")
 FILLED_IN = ("task", "root", "report", "journal", "watch")
 """Fields that the study fills in; a study file cannot set them."""
 

@@ -82,6 +82,23 @@ def vary_traces(inputs: Paths, output: Path, parameters: Parameters, report: Rep
     tables.write_records(Trace, changed, output)
 
 
+def select_traces(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """The traces that a selector keeps."""
+    from understudy.select import keep
+
+    reasons, name = _selected(inputs, parameters)
+    traces = tables.read_records(Trace, inputs["traces"])
+    tables.write_records(Trace, keep(traces, reasons, parameters["arm"], name), output)
+
+
+def check_selection(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """How many traces a selector leaves out, and why."""
+    from understudy.select import check
+
+    reasons, name = _selected(inputs, parameters)
+    tables.write(check(parameters["arm"], name, reasons), output, "check")
+
+
 def rename_traces(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
     """Another arm's traces under this arm's name."""
     traces = tables.read_records(Trace, inputs["traces"])
@@ -224,6 +241,15 @@ def compare_arms(inputs: Paths, output: Path, parameters: Parameters, report: Re
     outcomes = tables.read(inputs["outcomes"])
     found = estimate(outcomes, arms, baseline, pairs, parameters["seed"], parameters["resamples"])
     tables.write_records(Estimate, found, output)
+
+
+def _selected(inputs: Paths, parameters: Parameters) -> tuple[dict[str, str | None], str]:
+    """What a selector says of each trace, and its name."""
+    from understudy.select import select
+
+    traces, scores = tables.read_records(Trace, inputs["traces"]), tables.read_records(Score, inputs["scores"])
+    piece = Piece.parse(parameters["selector"])
+    return select(traces, scores, _problems(inputs), _build("selectors", piece.plain(), parameters)), piece.name
 
 
 def _problems(inputs: Paths) -> dict[str, Problem]:
