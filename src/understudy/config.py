@@ -164,7 +164,7 @@ class Study(_Part):
         plain["task"] = _filled("tasks", self.task)
         if self.student:
             plain["student"] = _filled("students", self.student)
-            if "recipe" not in dir(registry.load("students", self.student.name)):  # else that decides, see ``plan``
+            if "advised" not in dir(registry.load("students", self.student.name)):  # else that decides, see ``plan``
                 plain["train"] = {**asdict(Recipe()), **self.train}
         plain["arms"] = {
             name: {key: value for key, value in arm.items() if value not in (None, [], {})}

@@ -21,7 +21,8 @@ from understudy.types import Sampling
 COLLECTED = "collected"
 """The name of the one sampling of a study that compares traces as they were collected."""
 PROBLEMS = {"problems": "problems"}
-DIRECTORIES = ("config.json", "dataset_info.json", "dataset_dict.json", "README.md")
+DIRECTORIES = ("config.json", "adapter_config.json", "tokenizer.json")
+DIRECTORIES += ("dataset_info.json", "dataset_dict.json", "README.md")
 """What tells the directory of a checkpoint or a data set from another one."""
 ASKING = 60
 """Seconds that asking an endpoint counts for: it gets a bar of its own."""
@@ -46,7 +47,7 @@ class _Planner:
         if study.student:
             student = registry.build("students", study.student, task=task, root=root)
             if isinstance(student, AdvisedStudent):
-                self.advised, self.devices = student.recipe(), 1
+                self.advised, self.devices = student.advised(), 1
         for arm in study.arms.values():
             if arm.from_ and arm.from_.name not in study.arms:
                 registry.build("models", arm.from_, task=task, root=root)

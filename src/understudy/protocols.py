@@ -284,6 +284,6 @@ class Student(Protocol):
 class AdvisedStudent(Student, Protocol):
     """A student that knows how it is best trained."""
 
-    def recipe(self) -> Mapping[str, Any]:
+    def advised(self) -> Mapping[str, Any]:
         """Settings of ``Recipe`` that hold where the study says nothing of them."""
         ...
