@@ -78,6 +78,7 @@ def all_tables() -> Iterator[str]:
     from understudy import contrast, profile
     from understudy.compare.outcomes import OUTCOMES
     from understudy.report.contents import TRAINING
+    from understudy.uptake import UPTAKE
     from understudy.vary import ALIGNED, CHECKS, MOVED
 
     yield "# Tables\n"
@@ -93,6 +94,7 @@ def all_tables() -> Iterator[str]:
     yield from columns("Check", of(import_module("understudy.vary").check), CHECKS)
     yield from columns("Moved", said_of("vary", "MOVED"), MOVED)
     yield from columns("Aligned", said_of("vary", "ALIGNED"), ALIGNED)
+    yield from columns("Uptake", said_of("uptake", "UPTAKE"), UPTAKE)
     yield from columns("Training", of(import_module("understudy.stages").gather_training), TRAINING)
     yield "The tables of a comparison of two corpora (`understudy.contrast`), which are in no run directory:\n"
     for heading, name in {"Contrast": "ROWS", "Carriers": "CARRIERS", "Changes": "CHANGES"}.items():

@@ -8,12 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from understudy.compare import OUTCOMES, estimate
+from understudy.compare import OUTCOMES, condition, estimate
 from understudy.profile import style
 from understudy.report import contents
 from understudy.tables import to_frame, write, write_records
 from understudy.types import Estimate, Problem, Trace
-from understudy.vary import CHECKS
+from understudy.uptake import uptake
+from understudy.vary import ALIGNED, CHECKS
 
 ACCURACY = {"base": 0.2, "ST": 0.9, "ST-HC": 0.5, "ST-HC-W": 0.3, "SBS": 0.3, "ST-NT": 0.25}
 REASONING = {
@@ -45,25 +46,32 @@ class Maker:
         ]
         self.reasoning: dict[str, str | None] = {arm: REASONING.get(arm) for arm in accuracy}
         self.trace_verdicts = True
+        self.samples = 1
+        self.lacking: Sequence[str] = ()
+        self.sets: Mapping[str, str] = {}
 
     def outcomes(self) -> pl.DataFrame:
         rows = [
-            self._outcome(arm, seed, sampling, problem.problem_id)
+            self._outcome(arm, seed, sampling, problem.problem_id, sample)
             for arm in self.accuracy
             for seed in self.seeds
             for sampling in self.samplings
             for problem in self.problems
+            for sample in range(1 if sampling == "greedy" else self.samples)
         ]
         return pl.DataFrame(rows, schema=OUTCOMES, orient="row")
 
-    def _outcome(self, arm: str, seed: int, sampling: str, problem: str) -> tuple[Any, ...]:
-        rng = Random(f"{arm} {seed} {sampling} {problem}")
+    def _outcome(self, arm: str, seed: int, sampling: str, problem: str, sample: int) -> tuple[Any, ...]:
+        rng = Random(f"{arm} {seed} {sampling} {problem}{sample or ''}")
         right = float(rng.random() < self.accuracy[arm])
         cut = arm == "ST" and rng.random() < 0.1
         trace = float(rng.random() < (0.8 if right else 0.1)) if self.reasoning[arm] else None
         status, answer = ("truncated", None) if cut else ("finished", right)
         verdict = trace if self.trace_verdicts else None
-        return (arm, seed, sampling, problem, 0, f"{arm}/{seed}/{problem}", status, answer, verdict, 40)
+        extracted = None if cut else "+3 x2" if right else f"x{rng.randint(2, 3)}"
+        ends = (verdict, 40, extracted, None, None)
+        sampling = condition(self.sets.get(problem), sampling)
+        return (arm, seed, sampling, problem, sample, f"{arm}/{seed}/{problem}", status, answer, *ends)
 
     def make(self, estimates: Sequence[Estimate] | None = None) -> Path:
         self.run.mkdir(parents=True, exist_ok=True)
@@ -90,6 +98,7 @@ class Maker:
         write_records(Estimate, estimates, self.run / "estimates.parquet")
         self._traces()
         self._training()
+        self._uptake()
         return self.run
 
     def _traces(self) -> None:
@@ -107,6 +116,19 @@ class Maker:
                     path = self.run / "style" / f"{place}.parquet"
                     path.parent.mkdir(parents=True, exist_ok=True)
                     write(style(to_frame(Trace, traces)), path, "style")
+
+    def _uptake(self) -> None:
+        """Of the arms beside ``base``, which stands for the untrained student; and which problems arms lack."""
+        aligned = [(p.problem_id, [], ["SBS"] if p.problem_id in self.lacking else []) for p in self.problems]
+        write(pl.DataFrame(aligned, schema=ALIGNED, orient="row"), self.run / "aligned.parquet", "aligned")
+        if "base" not in self.accuracy:
+            return
+        found = []
+        for arm in (arm for arm in self.accuracy if arm != "base"):
+            paths = (f"train/{arm}", f"test/{arm}/0-greedy", "test/base/0-greedy")
+            teacher, student, untrained = (pl.read_parquet(self.run / "style" / f"{path}.parquet") for path in paths)
+            found += [uptake(arm, seed, "greedy", teacher, student, untrained) for seed in self.seeds]
+        write(pl.concat(found), self.run / "uptake.parquet", "uptake")
 
     def _training(self) -> None:
         trained = [arm for arm in self.accuracy if arm != "base"]

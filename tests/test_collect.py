@@ -133,6 +133,25 @@ def _answered(journal: Path) -> set[str]:
     return found
 
 
+def test_a_question_is_asked_with_the_body_that_it_is_about(understudy: Understudy, tmp_path: Path) -> None:
+    file, out = tmp_path / "svamp.jsonl", tmp_path / "t.parquet"
+    rows = [
+        {"ID": "1", "Body": "Vera has 31 shells. She gives 9 away", "Question": "How many are left?", "Answer": 22.0},
+        {"ID": "2", "Body": "A team has 7 pupils.", "Question": "How many are left?", "Answer": 7.0},
+        {"ID": "3", "Body": "", "Question": "How many are left?", "Answer": 7.5},
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with serve(endpoint := Endpoint()) as url:
+        assert understudy(*asked(url, file, out)).returncode == 0
+    stories = ["Vera has 31 shells. She gives 9 away. ", "A team has 7 pupils. ", ""]
+    assert [arrival.prompt for arrival in endpoint.log] == [f"{story}How many are left?" for story in stories]
+    assert [json.loads(cell)["answer"] for cell in tables.read(out)["metadata"]] == ["22", "7", "7.5"]
+    asks = ("collect", "--model", MODEL, "--base-url", "http://localhost:1/v1", "--out", out, "--dry-run", "--task")
+    assert f"user: {stories[0]}How" in understudy(*asks, f"{{questions: {{test: {file}}}}}").stdout
+    file.write_text(json.dumps(rows[0]))
+    assert f"user: {stories[0]}How" in understudy(*asks, f"{{svamp: {{test: {file}}}}}").stdout
+
+
 def test_a_bare_name_is_a_model_of_the_endpoint(understudy: Understudy, tmp_path: Path) -> None:
     out = tmp_path / "t.parquet"
     with serve(Endpoint(model="some/model-7b")) as url:

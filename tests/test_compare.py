@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import Table2x2, mcnemar
 
 from understudy.compare import OUTCOMES, detectable_difference, estimate, sign_flip, two_by_two
+from understudy.compare.outcomes import LATER
 from understudy.errors import InputError
 from understudy.types import Estimate
 
@@ -35,6 +36,7 @@ def attempts(arm, answers, traces=None, sampling="greedy", status="finished", fi
         "answer": answers.ravel().tolist(),
         "trace": traces.ravel().tolist(),
         "tokens": 10 + (7 * problem + seed + sample) % 13,
+        **dict.fromkeys(LATER),
     }
     return pl.DataFrame(columns, schema=OUTCOMES, strict=False)
 

@@ -121,3 +121,44 @@ def test_every_file_of_a_list_is_in_the_key(tmp_path: Path) -> None:
         (tmp_path / "t.jsonl").write_text('{"question": "What is 0 plus 0?", "response": "0"}\n')
         found.append(keys(plan(load(tmp_path / "s.yaml"), tmp_path))["problems"])
     assert len(set(found)) == 3
+
+
+LOOKING = """
+study: looking
+task: reach
+problems: {test: 8}
+arms:
+  short: {from: long, vary: {length-match: {arm: bare}}}
+  long: {from: search}
+  bare: {from: plain}
+"""
+
+
+def test_a_variant_may_look_at_another_arm_which_is_then_made_first(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(LOOKING)
+    study = load(tmp_path / "s.yaml")
+    assert study.lineage == ("long", "bare", "short")
+    assert plan(study, tmp_path)["traces/test/short/0-collected"].inputs["other"] == "traces/test/bare/0-collected"
+
+
+@pytest.mark.parametrize(
+    ("other", "said"), [("plane", "looks at 'plane', which is no arm"), ("short", "'short' is made from itself")]
+)
+def test_an_arm_that_cannot_be_looked_at_is_refused(other: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(LOOKING.replace("arm: bare", f"arm: {other}"))
+    with pytest.raises(StudyError, match=said):
+        load(tmp_path / "s.yaml")
+
+
+def test_an_entry_named_alone_gets_parameters_by_override(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("study: s\ntask: reach\nstudent: tiny-llama\narms: {A: {from: search}}\n")
+    study = load(tmp_path / "s.yaml", ["student.tiny-llama.layers=2"])
+    assert study.student is not None and study.student.parameters == {"layers": 2}
+
+
+@pytest.mark.parametrize("engine", ["search", "{transformers: {path: x}}", "{file: {path: x}}"])
+def test_an_engine_that_is_none_is_refused(engine: str, tmp_path: Path) -> None:
+    text = f"study: s\ntask: reach\nengine: {engine}\nstudent: tiny-llama\narms: {{A: {{from: search}}}}\n"
+    (tmp_path / "s.yaml").write_text(text)
+    with pytest.raises(StudyError, match="engine cannot"):
+        load(tmp_path / "s.yaml")

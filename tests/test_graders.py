@@ -3,6 +3,9 @@
 import gzip
 import json
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -124,17 +127,69 @@ def test_an_expression_that_hangs_is_null_and_stops_nothing(hanging: str) -> Non
     assert "took longer than 0.5 s" in hung.explanation
 
 
-def test_a_worker_that_dies_costs_one_pair_only() -> None:
+@pytest.mark.parametrize("which", ["the process", "its child"])
+def test_a_worker_that_dies_costs_one_pair_only(which: str) -> None:
     workers = _workers.Pool(1)
     pairs = [("x+1", f"{n}+x") for n in range(40)]
     try:
         assert workers.compare(pairs, 5).count(True) == 1
-        os.kill(workers._free[0]._process.pid, 9)
+        worker = workers._free[0]
+        os.kill(worker.child if which == "its child" else worker._process.pid, 9)
+        time.sleep(0.5)
         again = workers.compare(pairs, 5)
+        assert workers.compare(pairs, 5).index(True) == 1
     finally:
         workers.close()
     assert [verdict for verdict in again if isinstance(verdict, str)] == [_workers.DIED]
-    assert again.count(False) == 38
+    assert again[1:] == [True, *[False] * 38]
+
+
+def test_many_pairs_that_hang_get_less_time_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_workers, "SLOW", 4)
+    hanging = [("x+1", f"9^{{9^{{9^{n}}}}}") for n in range(9, 29)]
+    fine = [("x+1", f"1+x+{n}-{n}") for n in range(9, 13)]
+    pairs = [pair for both in zip(fine, hanging, strict=False) for pair in both] + hanging[4:]
+    workers, started = _workers.Pool(1), time.monotonic()
+    try:
+        said = workers.compare(pairs, 1)
+    finally:
+        workers.close()
+    assert said[:8] == [True, "took longer than 1 s"] * 4
+    assert said[8:] == ["took longer than 0.1 s"] * 16
+    assert time.monotonic() - started < 4 * 1 + 16 * 0.1 + 10, "no start of a process for each"
+
+
+HANG = """
+import os, sys
+from understudy.graders._workers import Pool
+pool = Pool(1)
+pool.compare([("x+1", "1+x")], 5)
+print(pool._free[0]._process.pid, pool._free[0].child, flush=True)
+pool.compare([("x+1", sys.argv[1])], 30)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("expression", ["9^{9^{9^{9}}}", "((((x+1)^{99}+1)^{99}+1)^{99})"])
+def test_workers_end_at_once_with_whoever_started_them(expression: str, number: int) -> None:
+    def runs(pid: str) -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            return False
+
+    parent = subprocess.Popen([sys.executable, "-c", HANG, expression], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout
+    workers = parent.stdout.readline().split()
+    time.sleep(0.3)
+    assert len(workers) == 2 and all(map(runs, workers))
+    parent.send_signal(number)
+    parent.wait(5)
+    end = time.monotonic() + 1.0
+    while any(map(runs, workers)) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not any(map(runs, workers))
 
 
 @pytest.mark.parametrize("text", ["1" * 100_000, "{" * 100_000, r"\frac" * 20_000, "x+" * 50_000, "$" * 99_999])

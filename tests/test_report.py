@@ -9,8 +9,12 @@ import polars as pl
 import pytest
 
 from report_run import ACCURACY, REASONING, Maker, figure
+from understudy.compare.outcomes import LATER
 from understudy.errors import InputError, RunError, UnknownName
-from understudy.report import build, cells, contents, examples, making, sections, sentences
+from understudy.published import NOTE, SAME, published
+from understudy.registry import Piece
+from understudy.report import build, cells, contents, examples, making, sections, sentences, uptake
+from understudy.report.beside import beside
 from understudy.tables import write, write_records
 from understudy.types import Estimate, Problem
 
@@ -77,12 +81,13 @@ def test_the_page_needs_nothing_from_outside(quick: Path) -> None:
 def test_all_files_are_there_and_nothing_is_left_behind(quick: Path) -> None:
     assert (quick / "figures/accuracy.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (quick / "figures/accuracy.svg").read_text(encoding="utf-8")
-    assert sorted(path.name for path in (quick / "figures").iterdir()) == ["accuracy.png", "accuracy.svg"]
+    names = [f"{name}.{kind}" for name in ("accuracy", "uptake") for kind in ("png", "svg")]
+    assert sorted(path.name for path in (quick / "figures").iterdir()) == names
     assert not [path for path in quick.iterdir() if path.name.startswith(".")]
 
 
 def test_the_same_run_gives_the_same_bytes(quick: Path) -> None:
-    names = ("report.html", "report.md", "figures/accuracy.svg", "figures/accuracy.png")
+    names = ("report.html", "report.md", "figures/accuracy.svg", "figures/accuracy.png", "figures/uptake.svg")
     before = [(quick / name).read_bytes() for name in names]
     build(quick)
     assert [(quick / name).read_bytes() for name in names] == before
@@ -267,3 +272,145 @@ def test_mistakes_say_what_to_do(tmp_path: Path) -> None:
     (maker.run / "manifest.json").write_text("{")
     with pytest.raises(InputError, match="json cannot be read"):
         build(maker.run)
+
+
+def test_traces_that_alignment_leaves_out_are_not_called_trained_on(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "run", {"base": 0.2, "ST": 0.9}, n=20)
+    maker.lacking = ["reach-0003", "reach-0017"]
+    rows = {(row[0], row[1]): row[2:4] for row in sections.style(contents.read(maker.make())).rows}
+    assert rows["ST", "trained on"] == ["18", "2"]
+    assert rows["ST", "written,\N{NO-BREAK SPACE}greedy"] == ["20", "0"], "what was written is all there"
+
+
+def test_several_samples_have_a_table_of_their_own(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "run", {"base": 0.2, "ST": 0.6}, n=20)
+    maker.samples = 4
+    page, markdown = made(maker)
+    found = contents.read(maker.run)
+    main = {tuple(row[:2]): row[2:] for row in sections.results(found).rows}
+    passed, elected = (found.estimate(f"{name}@4", "ST", "sampled") for name in ("pass", "majority"))
+    assert main["ST", "sampled"][3:6] == ["4", cells.share(passed), cells.share(elected)]
+    assert main["ST", "greedy"][3:6] == ["–", "–", "–"]
+    rows = [row for row in sections.samples(found).rows if row[0] == "ST"]
+    assert [row[1:3] for row in rows] == [["sampled", "1"], ["sampled", "2"], ["sampled", "4"]]
+    assert rows[0][3] == main["ST", "sampled"][0], "pass@1 is the accuracy"
+    assert rows[2][4] == cells.percent(found.value("pass@4 if unscored were right", "ST", "sampled"))
+    for text in (page.text, markdown):
+        assert "Accuracy (mean@k)" in text and "accuracy is mean@k" in text
+
+
+def test_one_sample_a_problem_says_nothing_of_k(quick: Path) -> None:
+    assert not sections.samples(contents.read(quick)).rows
+    assert "@k" not in Page((quick / "report.html").read_text(encoding="utf-8")).text
+
+
+def test_forced_ends_are_shown_where_any_fired(tmp_path: Path) -> None:
+    estimates = [figure("accuracy", 0.5), figure("share forced end", 0.25), figure("mean waits", 1.5)]
+    table = sections.results(contents.read(Maker(tmp_path / "run", ACCURACY, n=5).make(estimates)))
+    row = dict(zip(table.head, next(row for row in table.rows if row[:2] == ["ST", "greedy"]), strict=True))
+    assert (row["Forced end, %"], row["Mean waits"]) == ("25.0", "1.50")
+
+
+def test_style_uptake_says_how_near_each_student_came(quick: Path) -> None:
+    found = contents.read(quick)
+    rows = {row[0]: row[1:] for row in uptake.closing(found).rows}
+    assert list(rows) == [arm for arm in ACCURACY if arm != "base"]
+    distance = found.uptake.filter(arm="ST", measure="energy distance", kind="density").row(0, named=True)
+    assert rows["ST"][:4] == ["greedy", "60", "60", cells.decimal(distance["untrained"], 2)]
+    assert rows["ST"][5].startswith("100.0"), "the maker's students write their training traces"
+    shown = {row[0]: row[2:] for row in uptake.side_by_side(found).rows}
+    assert shown["ST"][0] == "2.0 → 18.0 → 18.0"
+    page = Page((quick / "report.html").read_text(encoding="utf-8"))
+    assert "Style uptake" in page.text and page.text.count("hollow: the untrained student") == 1
+
+
+def test_of_several_seeds_the_mean_and_its_range_are_shown(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "run", {"base": 0.2, "ST": 0.6}, n=20, seeds=(0, 1))
+    found = contents.read(maker.make())
+    shifted = found.uptake.with_columns(student=pl.col("student") + pl.col("seed"), closed=1 - 0.5 * pl.col("seed"))
+    write(shifted, maker.run / "uptake.parquet", "uptake")
+    (row,) = uptake.closing(contents.read(maker.run)).rows
+    assert row[5:7] == ["0.50 (0.00 to 1.00)", "75.0 (50.0 to 100.0)"]
+    assert "of several seeds, the mean is shown" in Page(build(maker.run).read_text(encoding="utf-8")).text
+
+
+def test_a_run_of_before_has_all_that_it_can_have(tmp_path: Path) -> None:
+    run = Maker(tmp_path / "run", ACCURACY, n=10).make()
+    for name in ("uptake", "aligned"):
+        (run / f"{name}.parquet").unlink()
+    write(pl.read_parquet(run / "outcomes.parquet").drop(LATER), run / "outcomes.parquet", "outcomes")
+    page = Page(build(run).read_text(encoding="utf-8"))
+    assert "does not say how students took up the style" in page.text and "trained on" in page.text
+    assert not (run / "figures/uptake.svg").exists()
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "math500",
+        {"math500": {"test": "some.jsonl"}},
+        {"questions": {"train": "a.jsonl", "test": "data/MATH-500.jsonl"}},
+    ],
+)
+def test_published_figures_of_the_same_questions_stand_with_the_runs_own(tmp_path: Path, task: object) -> None:
+    maker = Maker(tmp_path / "run", {"base": 0.2, "ST": 0.9, "SBS": 0.5}, n=20)
+    maker.study |= {"task": task, "student": {"hf": {"path": "meta-llama/Llama-3.2-3B-Instruct"}}}
+    page, _ = made(maker)
+    found = contents.read(maker.run)
+    table = beside(found, published("style-over-substance"))
+    assert table.head == ["Questions", "Model", "base", "ST", "SBS", "ST-HC", "ST-HC-W", "ST-NT"]
+    assert [row[:2] for row in table.rows[2:6]] == [
+        ["MATH500, pass@1", "Qwen2.5 32B"],
+        ["MATH500, pass@1", "this run: Llama-3.2-3B-Instruct, greedy"],
+        ["MATH500, pass@1", "this run: Llama-3.2-3B-Instruct, sampled"],
+        ["AIME 2024, pass@1", "Ministral 8B"],
+    ]
+    own = table.rows[3]
+    assert own[3] == cells.share(found.estimate("accuracy", "ST", "greedy")) and own[5:] == ["–"] * 3
+    assert SAME in page.text and NOTE not in page.text
+
+
+def test_published_figures_of_other_questions_stand_apart(quick: Path) -> None:
+    rows = beside(contents.read(quick), published("style-over-substance")).rows
+    assert [row[0] for row in rows[-2:]] == ["reach", "reach"] and rows[-1][1] == "this run: tiny-llama, sampled"
+    assert NOTE in Page((quick / "report.html").read_text(encoding="utf-8")).text
+
+
+@pytest.mark.parametrize(
+    ("task", "title"),
+    [
+        ({"aime": {"test": ["aime_2024_I.jsonl", "aime_2024_II.jsonl"]}}, "AIME 2024, pass@1"),
+        ({"aime": {"test": ["aime_2024.jsonl", "aime_2025.jsonl"]}}, None),
+        ({"aime": {"test": "AIME24.parquet"}}, "AIME 2024, pass@1"),
+        ("aime", None),
+        ("gpqa", None),
+    ],
+)
+def test_the_year_of_an_examination_is_told_by_its_files(task: object, title: str | None) -> None:
+    benchmarks = published("style-over-substance").benchmarks
+    assert [one.title for one in benchmarks if one.of(Piece.parse(task))] == ([title] if title else [])
+
+
+def test_test_sets_are_told_apart(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "run", {"base": 0.2, "ST": 0.9}, n=30)
+    tests = {"MATH500": "math500", "AIME24": {"aime": {"test": "some.jsonl"}}, "GPQA": "gpqa"}
+    maker.study["task"] = {"suite": {"test": tests}}
+    named = {problem.problem_id: list(tests)[place % 3] for place, problem in enumerate(maker.problems)}
+    maker.sets = named
+    found = contents.read(maker.make())
+    assert found.ways == ["greedy", "sampled"] and "AIME24: greedy" in found.samplings
+    accuracies = {name: found.value("accuracy", "ST", f"{name}: greedy") for name in tests}
+    rows = {
+        problem: answer or 0
+        for problem, answer in found.outcomes.filter(pl.col("sampling").str.ends_with("greedy"), arm="ST")
+        .select("problem_id", "answer")
+        .iter_rows()
+    }
+    for name, accuracy in accuracies.items():
+        own = [answer for problem, answer in rows.items() if named[problem] == name]
+        assert len(own) == 10 and accuracy == pytest.approx(sum(own) / 10)
+    shown = {tuple(row[:2]): row[2] for row in sections.results(found).rows}
+    table = beside(found, published("style-over-substance")).rows
+    mine = [row for row in table if row[1] == "this run: tiny-llama, greedy"]
+    assert [row[0] for row in mine] == ["MATH500, pass@1", "AIME 2024, pass@1", "GPQA"]
+    assert mine[0][3] == shown["ST", "MATH500: greedy"]

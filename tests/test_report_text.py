@@ -114,7 +114,7 @@ def test_traces_without_verdicts_are_explained(tmp_path: Path) -> None:
 
 
 def test_published_cells_that_are_unknown_are_not_there() -> None:
-    table = published.published("style-over-substance").accuracy
+    table = published.published("style-over-substance").benchmarks[0].accuracy
     assert table["Llama 3.2 3B"] == {
         "base": 36.4,
         "ST": 68.4,

@@ -19,6 +19,7 @@ from understudy.registry import Piece
 from understudy.style.pivots import TYPES, spans
 from understudy.types import Problem, Skip, Trace
 from understudy.variants import _bending, _text
+from understudy.variants.length_match import LengthMatch
 from understudy.variants.pivots_only import PROSE
 from understudy.variants.strip_pivots import strip
 from understudy.vary import CLAIMS, check, vary
@@ -188,6 +189,18 @@ def test_lengths_match_a_number_or_another_arm(how: str, tmp_path: Path) -> None
     tables.write_records(Trace, other, tmp_path / "other.parquet")
     changed = made("length-match", to=str(tmp_path / "other.parquet"), how=how)
     assert changed == made("length-match", to=23, how=how) and isinstance(changed, Trace)
+
+
+def test_lengths_match_an_arm_whose_traces_are_known_only_when_it_runs(tmp_path: Path) -> None:
+    tables.write_records(Trace, [Trace("o/0", "p", "m", "x", "one two " * 12)], tmp_path / "ST.parquet")
+    planned = LengthMatch(arm="ST")
+    changed = replace(planned, traces=tmp_path / "ST.parquet").vary(TRACE, PROBLEM, Random(0))
+    assert abs(_text.counted([text(changed)]) - 25) <= 3
+    with pytest.raises(StudyError, match="no traces of an arm 'ST' here") as caught:
+        planned.vary(TRACE, PROBLEM, Random(0))
+    assert "to: TABLE" in caught.value.hint
+    with pytest.raises(StudyError, match="one of them"):
+        LengthMatch(to=5, arm="ST")
 
 
 def test_lengths_that_cannot_match_are_told(tmp_path: Path) -> None:

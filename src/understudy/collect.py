@@ -6,14 +6,20 @@
 One row is one attempt, also a failed one. Problems that the model does not attempt have no row.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 
 from understudy import tables
 from understudy.errors import ContaminationError, InputError
 from understudy.protocols import Model, Task
 from understudy.types import Problem, Sampling, Trace
+
+HELD = 40
+"""Characters that a test prompt must have to be looked for within others: a shorter one is a common question."""
+_EDGES = ".,;:?\"'"
 
 
 def draw(task: Task, train: int | None, test: int | None, seed: int) -> list[Problem]:
@@ -27,15 +33,37 @@ def draw(task: Task, train: int | None, test: int | None, seed: int) -> list[Pro
 
 
 def refuse_overlap(train: Sequence[Problem], test: Sequence[Problem]) -> None:
-    """Refuse to train on what is tested. Problems are the same if their prompts are, up to whitespace."""
-    tested = {" ".join(problem.prompt.split()) for problem in test}
-    shared = [problem for problem in train if " ".join(problem.prompt.split()) in tested]
+    """Refuse to train on what is tested: on a prompt that says the same as a test prompt, or holds it as a whole.
+
+    Prompts are compared without case, white space, the dollars around formulas, and the signs at the ends of words.
+    Other signs count, as do numbers: problems of one make that differ in them are different problems. Those of fewer
+    than ``HELD`` characters are not looked for within others. Raises ``ContaminationError``.
+    """
+    tested = {"".join(_words(problem.prompt)) for problem in test}
+    beginnings: dict[str, list[str]] = {}
+    for text in tested:
+        if len(text) >= HELD:
+            beginnings.setdefault(text[:HELD], []).append(text)
+    shared = [problem for problem in train if _says(_words(problem.prompt), tested, beginnings)]
     if shared:
         raise ContaminationError(
             f"{len(shared):,} of {len(train):,} training problems occur in the test split, for instance "
             f"'{shared[0].prompt[:80]}'",
             "take them out of the training file: a student must not be tested on what it was trained on",
         )
+
+
+def _words(prompt: str) -> list[str]:
+    return [word for word in (word.strip(_EDGES) for word in prompt.casefold().replace("$", "").split()) if word]
+
+
+def _says(words: Sequence[str], tested: AbstractSet[str], beginnings: Mapping[str, Sequence[str]]) -> bool:
+    """Whether the words are a test prompt, or one begins at one of them."""
+    text = "".join(words)
+    if text in tested:
+        return True
+    places = accumulate(map(len, words), initial=0)
+    return any(text.startswith(one, at) for at in places for one in beginnings.get(text[at : at + HELD], ()))
 
 
 def collect(problems: Sequence[Problem], model: Model, sampling: Sampling, arm: str) -> list[Trace]:
@@ -67,11 +95,14 @@ def self_contained(traces: Iterable[Trace], problems: Sequence[Problem]) -> Iter
 def questions(file: Path) -> list[Problem]:
     """The problems of a file of questions, each once, in its order: of our own table, or rows of any layout we read.
 
-    Read are the fields that usually hold a prompt and a reference answer. Raises ``InputError`` if a row has no prompt.
+    Read are the fields that usually hold a prompt, with the ``Body`` that it is asked of, and a reference answer.
+    Raises ``InputError`` if a row has no prompt.
     """
     from understudy.formats._names import roles
     from understudy.rows import read_rows
     from understudy.tasks import problem_id
+    from understudy.tasks._benchmark import written
+    from understudy.tasks.svamp import after_body
 
     rows, unreadable = read_rows(file)
     if unreadable:
@@ -84,7 +115,7 @@ def questions(file: Path) -> list[Problem]:
         prompt, answer = row.get(fields.get("prompt", "")), row.get(fields.get("answer", ""))
         if not isinstance(prompt, str) or not prompt.strip():
             raise InputError(f"{file}, row {number} has no question", f"it has {', '.join(row)}: name one 'question'")
+        prompt = after_body(row, prompt.strip())
         name = problem_id("questions", prompt)
-        gold = answer if answer is None or isinstance(answer, str) else tables.to_json(answer)
-        found.setdefault(name, Problem(name, "questions", prompt.strip(), gold, "test"))
+        found.setdefault(name, Problem(name, "questions", prompt, written(answer), "test"))
     return list(found.values())

@@ -8,7 +8,6 @@ Unknown keys, duplicate keys, unknown entries and impossible values are refused 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from functools import cached_property
-from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,10 +21,8 @@ from pydantic import (
     ValidationError,
 )
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from understudy import registry
+from understudy import registry, yaml
 from understudy.errors import InputError, StudyError, did_you_mean
 from understudy.published import published
 from understudy.registry import Piece
@@ -129,16 +126,23 @@ class Study(_Part):
     def lineage(self) -> tuple[str, ...]:
         """The arms, each after the arm that it is made from. Raises ``StudyError`` on a circle."""
         order: list[str] = []
-        for arm in self.arms:
-            chain: list[str] = []
-            name: str | None = arm
-            while name is not None and name not in order:
-                if name in chain:
-                    raise StudyError(f"arm '{name}' is made from itself ({' from '.join([*chain, name])})")
-                chain.append(name)
-                name = self.parent(name)
-            order += reversed(chain)
+
+        def follow(arm: str, chain: Sequence[str]) -> None:
+            if arm in chain:
+                raise StudyError(f"arm '{arm}' is made from itself ({' from '.join([*chain, arm])})")
+            if arm not in order:
+                for source in self.sources(arm):
+                    follow(source, [*chain, arm])
+                order.append(arm)
+
+        for name in self.arms:
+            follow(name, ())
         return tuple(order)
+
+    def sources(self, arm: str) -> tuple[str, ...]:
+        """The arms that an arm is made of: its parent, and those that its variants look at."""
+        named = [other for piece in self.arms[arm].vary if (other := looked_at(piece))]
+        return tuple(other for other in (self.parent(arm), *named) if other)
 
     def parent(self, arm: str) -> str | None:
         """The arm that an arm is made from, or null if it is made from a model or from nothing."""
@@ -180,6 +184,12 @@ def _filled(shelf: str, piece: Piece) -> Any:
     return Piece(piece.name, {**defaults, **piece.parameters}).plain()
 
 
+def looked_at(piece: Piece) -> str | None:
+    """The arm whose traces a variant looks at, if it names one."""
+    other = piece.parameters.get("arm")
+    return str(other) if other is not None else None
+
+
 def bundled() -> dict[str, Path]:
     """The studies that come with understudy, by name."""
     return {path.stem: path for place in PLACES for path in sorted(place.glob("*.yaml"))}
@@ -198,11 +208,11 @@ def find(name: str) -> Path:
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Study:
     """Read and check a study file; ``overrides`` are ``key.key=value``, the value in YAML."""
-    raw = _yaml(path.read_text(encoding="utf-8", errors="replace"), str(path))
+    raw = yaml.parse(path.read_text(encoding="utf-8", errors="replace"), str(path))
     if not isinstance(raw, dict):
         raise StudyError(f"{path} is no study: it holds no keys with values", "see understudy show quickstart")
     for override in overrides:
-        _override(raw, override)
+        yaml.override(raw, override)
     try:
         study = Study.model_validate(raw)
     except ValidationError as error:
@@ -213,38 +223,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Study:
 
 def dump(study: Study) -> str:
     """The resolved study as YAML."""
-    out = StringIO()
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    yaml.dump(study.plain(), out)
-    return out.getvalue()
-
-
-def _yaml(text: str, where: str) -> Any:
-    try:
-        return YAML(typ="safe", pure=True).load(text)
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        problem = (error.problem or "not readable").partition("\n")[0]
-        raise StudyError(f"{where} is not valid YAML: line {line}: {problem}") from None
-    except YAMLError as error:
-        raise StudyError(f"{where} is not valid YAML: {str(error).partition(chr(10))[0]}") from None
-
-
-def _override(raw: dict[str, Any], override: str) -> None:
-    path, equals, text = override.partition("=")
-    if not equals or not path:
-        raise StudyError(f"--set {override!r} sets nothing", "write --set key=value")
-    *parents, last = path.split(".")
-    for key in parents:
-        below = raw.setdefault(key, {})
-        if not isinstance(below, dict):
-            raise StudyError(f"--set {path}: '{key}' holds a value, not keys")
-        raw = below
-    raw[last] = _yaml(text, f"--set {path}")
-    if path == "data":  # typed here, so relative to here and not to the study file
-        raw[last] = str(Path(str(raw[last])).expanduser().resolve())
+    return yaml.text(study.plain())
 
 
 def _sentence(error: ErrorDetails) -> StudyError:
@@ -271,6 +250,9 @@ def _check(study: Study) -> None:
             raise StudyError(f"arm '{name}' is from '{arm.from_.name}', which is no model and no arm", hint)
         for piece in arm.vary:
             registry.parameters("variants", piece.name)
+            if (other := looked_at(piece)) and (other not in study.arms or not study.arms[other].from_):
+                hint = did_you_mean(other, study.arms)
+                raise StudyError(f"arm '{name}' looks at '{other}', which is no arm with traces", hint)
         for piece in arm.select:
             registry.parameters("selectors", piece.name)
         recipe = study.recipe(name)
@@ -280,8 +262,11 @@ def _check(study: Study) -> None:
             raise StudyError(f"arm '{name}' matches '{recipe.match}', which trains on nothing here")
     if study.student:
         registry.load("students", study.student.name)
-    if "path" not in registry.parameters("models", study.engine.name):
+    if "path" not in registry.parameters("models", study.engine.name) or study.engine.name == "file":
         raise StudyError(f"engine cannot be '{study.engine.name}': it samples no checkpoint", "engine: transformers")
+    for name in ("path", "model"):
+        if name in study.engine.parameters:
+            raise StudyError(f"engine cannot set '{name}'", "it is that of each student in turn")
     compared = {study.compare.baseline, *(arm for pair in study.compare.pairs for arm in pair)} - {None}
     for arm_name in compared:
         if arm_name not in study.arms:

@@ -7,12 +7,12 @@ Nothing runs here; what is wrong with entries and files is found before anything
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
 from understudy import registry, stages
-from understudy.config import Study
+from understudy.config import Study, looked_at
+from understudy.content import content
 from understudy.protocols import AdvisedStudent
 from understudy.registry import Piece
 from understudy.rundir import Stage
@@ -21,9 +21,6 @@ from understudy.types import Sampling
 COLLECTED = "collected"
 """The name of the one sampling of a study that compares traces as they were collected."""
 PROBLEMS = {"problems": "problems"}
-DIRECTORIES = ("config.json", "adapter_config.json", "tokenizer.json")
-DIRECTORIES += ("dataset_info.json", "dataset_dict.json", "README.md")
-"""What tells the directory of a checkpoint or a data set from another one."""
 ASKING = 60
 """Seconds that asking an endpoint counts for: it gets a bar of its own."""
 
@@ -39,13 +36,15 @@ class _Planner:
     def __init__(self, study: Study, root: Path) -> None:
         self.study, self.root = study, root
         self.local = {"root": str(root)}
-        self.task = {"task": study.task.plain(), **self._content("tasks", study.task)}
+        self.task = {"task": study.task.plain(), **content(self.root, "tasks", study.task)}
         self.models: dict[str, Piece] = {}
         task = registry.build("tasks", study.task, root=root)
         self.advised: Mapping[str, Any] = {}
         self.devices = 0
         if study.student:
             student = registry.build("students", study.student, task=task, root=root)
+            if study.engine.name != "transformers":  # which wants a path that is not there yet
+                registry.build("models", study.engine, root=root)
             if isinstance(student, AdvisedStudent):
                 self.advised, self.devices = student.advised(), 1
         for arm in study.arms.values():
@@ -81,6 +80,7 @@ class _Planner:
         groups = list(self._groups())
         if study.student:
             yield from self._students()
+            yield self._uptake()
         yield from self._compare(groups)
 
     def _traces(self, arm: str, split: str) -> Iterator[Stage]:
@@ -113,7 +113,7 @@ class _Planner:
             "split": split,
             "arm": arm,
             "sampling": sampling,
-            **self._content("models", model),
+            **content(self.root, "models", model),
         }
         entry, devices = registry.load("models", model.name), _devices(model)
         weight = ASKING if devices or hasattr(entry, "requests") else 0.2
@@ -123,7 +123,7 @@ class _Planner:
             yield self._stage(check, f"{check}.parquet", stages.count_rows, parameters, PROBLEMS)
 
     def _select(self, arm: str, number: int, piece: Piece, before: str, after: str) -> Iterator[Stage]:
-        parameters = {"selector": piece.plain(), "arm": arm, **self._content("selectors", piece)}
+        parameters = {"selector": piece.plain(), "arm": arm, **content(self.root, "selectors", piece)}
         inputs = {**PROBLEMS, "traces": before, "scores": before.replace("traces/", "scores/", 1)}
         yield self._stage(after, f"{after}.parquet", stages.select_traces, parameters, inputs)
         check = f"checks/{arm}.{number}"
@@ -132,13 +132,15 @@ class _Planner:
 
     def _vary(self, arm: str, number: int, piece: Piece, before: str, after: str) -> Iterator[Stage]:
         parameters = {"variant": piece.plain(), "arm": arm, "seed": self.study.problems.seed}
-        parameters |= self._content("variants", piece)
+        parameters |= content(self.root, "variants", piece)
         devices = 0
         if piece.parameters.get("model"):  # it writes the new reasoning
             writer = Piece.parse(piece.parameters["model"])
-            parameters |= self._content("models", writer)
+            parameters |= content(self.root, "models", writer)
             devices = _devices(writer)
         inputs = {**PROBLEMS, "traces": before}
+        if other := looked_at(piece):
+            inputs["other"] = self._final(other, "train" if self.study.student else "test")
         yield self._stage(after, f"{after}.parquet", stages.vary_traces, parameters, inputs, devices=devices)
         yield from self._score(after.removeprefix("traces/"))
         scores = after.replace("traces/", "scores/", 1)
@@ -153,7 +155,7 @@ class _Planner:
         study = self.study
         if study.student is None:
             return
-        student = {"student": study.student.plain(), **self._content("students", study.student)}
+        student = {"student": study.student.plain(), **content(self.root, "students", study.student)}
         for seed in study.seeds:
             parameters = {**student, "seed": seed}
             yield self._stage(f"start/{seed}", f"students/start-{seed}", stages.start_student, parameters, weight=90)
@@ -203,17 +205,29 @@ class _Planner:
         yield self._stage(f"style/{name}", f"style/{name}.parquet", stages.profile_style, {}, traces)
         yield self._stage(f"steps/{name}", f"steps/{name}.parquet", stages.segment_steps, {}, traces)
 
+    def _uptake(self) -> Stage:
+        """How far students took up the style of their traces, beside the first arm that is not trained."""
+        ways = [(seed, way) for seed in self.study.seeds for way in self.study.sample]
+        groups = [{"arm": arm, "seed": seed, "sampling": way} for arm in self._trained() for seed, way in ways]
+        untrained = next((arm for arm in self.study.arms if not self.study.arms[arm].from_), None)
+        inputs = {f"teacher/{arm}": f"style/train/{arm}" for arm in self._trained()}
+        for seed, way in ways:
+            inputs |= {f"student/{arm}/{seed}-{way}": f"style/test/{arm}/{seed}-{way}" for arm in self._trained()}
+            inputs |= {f"untrained/{seed}-{way}": f"style/test/{untrained}/{seed}-{way}"} if untrained else {}
+        inputs |= {"aligned": "aligned"} if self.study.align else {}
+        return self._gather("uptake", stages.measure_uptake, inputs, {"groups": groups})
+
     def _groups(self) -> Iterator[dict[str, Any]]:
+        ways: list[tuple[int, str, bool]] = [(0, COLLECTED, False)]
         if self.study.student:
-            ways = [(seed, way) for seed in self.study.seeds for way in self.study.sample]
-        else:
-            ways = [(0, COLLECTED)]
+            forced = {way: bool(sample.max_thinking or sample.wait) for way, sample in self.study.sample.items()}
+            ways = [(seed, way, budget) for seed in self.study.seeds for way, budget in forced.items()]
         for arm in self.study.arms:
-            yield from ({"arm": arm, "seed": seed, "sampling": way} for seed, way in ways)
+            yield from ({"arm": arm, "seed": seed, "sampling": way, "budget": budget} for seed, way, budget in ways)
 
     def _compare(self, groups: Sequence[Mapping[str, Any]]) -> Iterator[Stage]:
         names = [f"{group['arm']}/{group['seed']}-{group['sampling']}" for group in groups]
-        inputs = {f"{kind}/{name}": f"{kind}/test/{name}" for name in names for kind in ("traces", "scores")}
+        inputs = {f"{kind}/{name}": f"{kind}/test/{name}" for name in names for kind in ("traces", "scores")} | PROBLEMS
         yield self._gather("outcomes", stages.gather_outcomes, inputs, {"groups": list(groups)})
         compare = self.study.compare.model_dump(mode="json")
         parameters = {**compare, "arms": list(self.study.arms), "seed": self.study.problems.seed}
@@ -240,44 +254,7 @@ class _Planner:
         every = {**self.task, **(parameters or {})}
         return Stage(name, output, function, every, inputs or {}, self.local, weight, devices)
 
-    def _content(self, shelf: str, piece: Piece) -> dict[str, Any]:
-        """What else an entry depends on: the files that it reads, and its source if it is not ours."""
-        named = {name: _texts(value) for name, value in piece.parameters.items()}
-        paths = {f"{name} {text}": self.root / text for name, texts in named.items() for text in texts}
-        hashes = {name: _digest(path) for name, path in paths.items() if _is_data(path)}
-        source = registry.source_hash(shelf, piece.name)
-        if source:
-            hashes["source"] = source
-        return {f"content of {piece.name}": hashes} if hashes else {}
-
 
 def _devices(model: Piece) -> int:
     """How many accelerators a model wants for itself."""
     return int(getattr(registry.load("models", model.name), "accelerated", False))
-
-
-def _texts(value: object) -> list[str]:
-    """What may name a file: a text, or the texts of a list or a mapping, however deep."""
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        return [text for one in value for text in _texts(one)]
-    return [value] if isinstance(value, str) and value else []
-
-
-def _is_data(path: Path) -> bool:
-    """Whether it is a file, or the directory of a checkpoint or a data set."""
-    try:
-        return path.is_file() or any((path / mark).exists() for mark in DIRECTORIES)
-    except (OSError, ValueError):  # no path at all: too long, or with a NUL
-        return False
-
-
-def _digest(path: Path) -> str:
-    """A hash of a file, or of all files of a directory with their names."""
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    digest = sha256()
-    for file in files:
-        with file.open("rb") as content:
-            digest.update(f"{file.relative_to(path).as_posix()}\0{file_digest(content, 'sha256').hexdigest()}".encode())
-    return digest.hexdigest()

@@ -26,7 +26,7 @@ from pydantic import TypeAdapter, ValidationError
 from understudy.errors import MissingExtra, StudyError, UnknownName, did_you_mean
 
 SHELVES = ("tasks", "models", "selectors", "students", "variants", "graders", "formats")
-FILLED_IN = ("task", "root", "report", "journal", "watch")
+FILLED_IN = ("task", "root", "report", "journal", "watch", "traces")
 """Fields that the study fills in; a study file cannot set them."""
 
 TASK_HINT = "take another task, or an entry that works with this one"

@@ -76,7 +76,8 @@ def vary_traces(inputs: Paths, output: Path, parameters: Parameters, report: Rep
 
     piece = Piece.parse(parameters["variant"])
     journal = inputs["problems"].parent / "journals" / "vary" / f"{parameters['arm']}.{piece.name}.jsonl"
-    variant = _build("variants", parameters["variant"], parameters, report=report, journal=journal)
+    made = {"report": report, "journal": journal, "traces": inputs.get("other")}
+    variant = _build("variants", parameters["variant"], parameters, **made)
     traces = tables.read_records(Trace, inputs["traces"])
     changed = vary(traces, _problems(inputs), variant, piece.name, parameters["arm"], parameters["seed"])
     tables.write_records(Trace, changed, output)
@@ -222,13 +223,16 @@ def gather_checks(inputs: Paths, output: Path, parameters: Parameters, report: R
 
 def gather_outcomes(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
     """One row for every attempt at a test problem, with what became of it."""
+    from understudy.tasks.suite import SET
     from understudy.verify import outcomes
 
+    problems = _problems(inputs)
+    sets = {name: str(problem.metadata[SET]) for name, problem in problems.items() if SET in problem.metadata}
     frames = []
     for group in parameters["groups"]:
         name = f"{group['arm']}/{group['seed']}-{group['sampling']}"
         traces = tables.read_records(Trace, inputs[f"traces/{name}"])
-        frames.append(outcomes(traces, tables.read_records(Score, inputs[f"scores/{name}"]), **group))
+        frames.append(outcomes(traces, tables.read_records(Score, inputs[f"scores/{name}"]), sets=sets, **group))
     tables.write(pl.concat(frames), output, "outcomes")
 
 
@@ -250,6 +254,23 @@ def _selected(inputs: Paths, parameters: Parameters) -> tuple[dict[str, str | No
     traces, scores = tables.read_records(Trace, inputs["traces"]), tables.read_records(Score, inputs["scores"])
     piece = Piece.parse(parameters["selector"])
     return select(traces, scores, _problems(inputs), _build("selectors", piece.plain(), parameters)), piece.name
+
+
+def measure_uptake(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
+    """How far each student took up the style of its training traces."""
+    from understudy.uptake import UPTAKE, uptake
+
+    kept = pl.lit(True)
+    if "aligned" in inputs:
+        aligned = tables.read(inputs["aligned"]).filter(pl.col("lacking").list.len() == 0)
+        kept = pl.col("problem_id").is_in(aligned["problem_id"].implode())
+    frames = [UPTAKE.to_frame()]
+    for group in parameters["groups"]:
+        arm, way = group["arm"], f"{group['seed']}-{group['sampling']}"
+        teacher = tables.read(inputs[f"teacher/{arm}"]).filter(kept)
+        student, path = tables.read(inputs[f"student/{arm}/{way}"]), inputs.get(f"untrained/{way}")
+        frames.append(uptake(**group, teacher=teacher, student=student, untrained=tables.read(path) if path else None))
+    tables.write(pl.concat(frames), output, "uptake")
 
 
 def _problems(inputs: Paths) -> dict[str, Problem]:

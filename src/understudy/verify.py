@@ -131,9 +131,21 @@ def _check(trace: Trace, problem: Problem, task: CheckableTask) -> list[Score]:
     return [replace(score, trace_id=trace.trace_id) for score in found]
 
 
-def outcomes(traces: Iterable[Trace], scores: Iterable[Score], arm: str, seed: int, sampling: str) -> pl.DataFrame:
-    """One row a trace: how it ended, whether its answer and its steps are right, and its tokens (``OUTCOMES``)."""
-    from understudy.compare import OUTCOMES
+def outcomes(
+    traces: Iterable[Trace],
+    scores: Iterable[Score],
+    arm: str,
+    seed: int,
+    sampling: str,
+    budget: bool = False,
+    sets: Mapping[str, str] | None = None,
+) -> pl.DataFrame:
+    """One row a trace: how it ended, what it answered, whether answer and steps are right, tokens (``OUTCOMES``).
+
+    ``budget``: the sampling forces budgets, so that of a trace that says nothing of it none was forced. ``sets``: of
+    several test sets, the name of the one that each problem is of (``compare.condition``).
+    """
+    from understudy.compare import OUTCOMES, condition
 
     by_grader: dict[str, dict[str, Score]] = {"answer": {}, "trace": {}}
     for score in scores:
@@ -145,7 +157,7 @@ def outcomes(traces: Iterable[Trace], scores: Iterable[Score], arm: str, seed: i
             {
                 "arm": arm,
                 "seed": seed,
-                "sampling": sampling,
+                "sampling": condition((sets or {}).get(trace.problem_id), sampling),
                 "problem_id": trace.problem_id,
                 "sample": trace.sample,
                 "trace_id": trace.trace_id,
@@ -153,6 +165,9 @@ def outcomes(traces: Iterable[Trace], scores: Iterable[Score], arm: str, seed: i
                 "answer": answer.value if answer else None,
                 "trace": steps.value if steps else None,
                 "tokens": trace.usage.completion_tokens,
+                "extracted": answer.answer if answer else None,
+                "forced_end": trace.metadata.get("forced_end", 0 if budget else None),
+                "waits": trace.metadata.get("waits", 0 if budget else None),
             }
         )
     return pl.DataFrame(rows, schema=OUTCOMES)

@@ -3,9 +3,9 @@
     async with Endpoint(Settings(base_url="http://localhost:8000/v1")) as endpoint:
         body = await endpoint.send({"model": "m", "messages": [...]})
 
-The openai library says where a request goes and who asks (address, key, organization); its HTTP client sends it, at
-two thirds of the processor time that the library takes. The key is read from the environment here, and taken out of
-every text that the endpoint sends back.
+The openai library sends it, and says where it goes and who asks (address, key, organization). What comes back is read
+here: the library would fail on answers that are not quite its schema. Nor does it try anything again, which is for the
+``pool``. The key is read from the environment here, and taken out of every text that the endpoint sends back.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 from understudy.asking.settings import KEY, Settings, check_address
 from understudy.errors import RunError, StudyError, UnderstudyError
 from understudy.rows.json_rows import parse
-from understudy.tables import to_json
 
 if TYPE_CHECKING:
-    from httpx2 import AsyncClient, Headers, Response
+    from httpx2 import Headers, Response
+    from openai import AsyncOpenAI
 
 PASSING = (408, 409, 425, 429)
 """Refusals that may pass; so may every error of the server's (500 and up)."""
@@ -37,6 +37,8 @@ LONGEST = 300
 """Characters of an endpoint's own words that are kept."""
 LONGEST_ASKED = 600.0
 """Seconds; an endpoint that asks to wait for longer is not waited for."""
+DESCRIBING = ("X-Stainless-Retry-Count", "X-Stainless-Read-Timeout")
+"""Headers that the library adds to each request, beside those that describe this machine; none of them is sent."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 LONG_KEY = 16
 """Characters; a shorter key (``EMPTY``, ``none``) is a word that an answer may hold."""
@@ -76,62 +78,63 @@ class Endpoint:
             raise StudyError(f"the environment variable {self.key_name} holds characters that no key has", hint)
         if settings.base_url is None and (address := os.environ.get("OPENAI_BASE_URL")):
             check_address(address)
-        self._lanes: list[AsyncClient] = []
+        self._lanes: list[AsyncOpenAI] = []
 
     async def __aenter__(self) -> "Endpoint":
         from httpx2 import create_ssl_context
-        from openai import AsyncOpenAI
+        from openai import Omit
 
         self._certificates = create_ssl_context()
-        http = self._lane(0)
-        client = AsyncOpenAI(base_url=self.settings.base_url, api_key=self._key or "none", http_client=http)
+        client = self._lane(0)
         self.address = str(client.base_url).rstrip("/")
-        self._url = client.base_url.copy_with(path=client.base_url.path.rstrip("/") + "/chat/completions")
-        headers = http.headers.copy()
-        for name, value in {**client.default_headers, **(client.auth_headers if self._key else {})}.items():
-            if isinstance(value, str) and not name.startswith("X-Stainless"):  # which describe this machine
-                headers[name] = value
-        self._headers = headers.raw
+        unsent = [*DESCRIBING, *(name for name in client.default_headers if name.startswith("X-Stainless"))]
+        unsent += [] if self._key else ["Authorization"]
+        self._headers = dict.fromkeys(unsent, Omit())
         return self
 
-    def _lane(self, number: int) -> "AsyncClient":
+    def _lane(self, number: int) -> "AsyncOpenAI":
         """A client for each lane, with a connection of its own: a client looks through all it has for each request."""
         from httpx2 import AsyncClient, Limits, Timeout
+        from openai import AsyncOpenAI
 
+        url, key, proxies = self.settings.base_url, self._key or "none", self.settings.proxies
         while len(self._lanes) <= number:
             timeout, kept = Timeout(None, connect=min(CONNECT, self.settings.timeout)), Limits(keepalive_expiry=KEPT)
             try:
-                lane = AsyncClient(limits=kept, timeout=timeout, verify=self._certificates, follow_redirects=True)
+                http = AsyncClient(limits=kept, verify=self._certificates, follow_redirects=True, trust_env=proxies)
             except (ImportError, ValueError) as error:
                 raise RunError(f"no request can be sent ({error})", "mend the proxy settings (HTTP_PROXY)") from None
-            self._lanes.append(lane)
+            self._lanes.append(AsyncOpenAI(base_url=url, api_key=key, http_client=http, max_retries=0, timeout=timeout))
         return self._lanes[number]
 
     async def __aexit__(self, *_: object) -> None:
         for lane in self._lanes:
-            await lane.aclose()
+            await lane.close()
 
     async def send(self, body: Mapping[str, Any], lane: int = 0) -> dict[str, Any]:
         """The endpoint's answer: an object with at least one choice that holds a message. Raises ``Failure``.
 
         Requests on one ``lane`` (0, 1, …) share a connection, one after another.
         """
-        from httpx2 import HTTPError, InvalidURL, Request
+        from httpx2 import HTTPError, InvalidURL, Response
+        from openai import APIConnectionError, APIStatusError
 
-        content = to_json(body).encode()
-        request = Request("POST", self._url, headers=self._headers, content=content)
         try:
             async with asyncio.timeout(self.settings.timeout):
-                response = await self._lane(lane).send(request)
+                response = await self._lane(lane).post(
+                    "/chat/completions", cast_to=Response, body=body, options={"headers": self._headers}
+                )
         except TimeoutError:
             raise Failure(f"no answer within {self.settings.timeout:g} seconds", charged=True) from None
+        except APIStatusError as error:
+            raise self._refused(error.response, str(body["model"])) from None
+        except APIConnectionError as error:
+            raise self._unreached(error.__cause__ or error) from None
         except (HTTPError, InvalidURL, OSError) as error:
             raise self._unreached(error) from None
-        if not response.is_success:
-            raise self._refused(response, str(body["model"]))
         return self._read(response)
 
-    def _unreached(self, error: Exception) -> Failure:
+    def _unreached(self, error: BaseException) -> Failure:
         from httpx2 import ConnectError, ConnectTimeout, ProxyError, UnsupportedProtocol
 
         if isinstance(error, (ConnectError, ConnectTimeout, ProxyError, UnsupportedProtocol)):
@@ -199,6 +202,11 @@ class Endpoint:
         """One line of what an endpoint says, without the key."""
         text = text.replace(self._key, "[key]") if self._key else text
         return " ".join(text.split())[:LONGEST]
+
+
+def cut_off(answer: Mapping[str, Any]) -> bool:
+    """Whether an answer, as ``Endpoint.send`` gives it, ends where it reached its most tokens."""
+    return bool(answer["choices"][0].get("finish_reason") == "length")
 
 
 def _mended(content: bytes, reason: str) -> dict[str, Any] | str:

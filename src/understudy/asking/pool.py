@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from understudy.asking.budget import Budget, Prices, Used
-from understudy.asking.endpoint import Endpoint, Failure
+from understudy.asking.endpoint import Endpoint, Failure, cut_off
 from understudy.asking.journal import Journal, answers, lost
 from understudy.asking.pace import Pace
 from understudy.asking.request import Request
@@ -112,7 +112,7 @@ class _Pool:
                 known.add(request.key)
                 used = Used.of(line["answer"])
                 self.budget.spend(request, used)
-                self.tally.count(used)
+                self.tally.count(used, cut_off(line["answer"]))
         for request in lost(self.requests.values(), self.path):
             self.budget.spend(request, Used())
         self.tally.known = len(known)
@@ -170,7 +170,7 @@ class _Pool:
                 if answer is None:
                     return None
                 self.answered, self.in_a_row = self.answered + 1, 0
-                return self._counted(Used.of(answer), self.journal.add(request, {"answer": answer}))
+                return self._counted(Used.of(answer), self.journal.add(request, {"answer": answer}), cut_off(answer))
         return None
 
     async def _attempt(self, request: Request, lane: int) -> dict[str, Any] | None:
@@ -242,10 +242,10 @@ class _Pool:
             many = f"{self.in_a_row} requests in a row failed, the last with: {failure.reason}"
             self._stop(Stopped(many, f"see to {self.endpoint.address}, or raise give_up_after; then {ON}"))
 
-    async def _counted(self, used: Used | None, written: "asyncio.Future[None]") -> None:
+    async def _counted(self, used: Used | None, written: "asyncio.Future[None]", truncated: bool = False) -> None:
         """Count a request when its line is on disk: one with an answer, or (null) without."""
         if await self._flushed(written):
-            self.tally.count(used)
+            self.tally.count(used, truncated)
             self._show()
 
     async def _flushed(self, written: "asyncio.Future[None]") -> bool:

@@ -24,17 +24,20 @@ class Request:
     """One request: ``body`` is what is sent, ``problem`` and ``sample`` say what it is for.
 
     The key is a hash of the body and the sample, so that the same request is never sent twice, whoever makes it; the
-    address it is sent to is not part of it, because a server may move.
+    address it is sent to is not part of it, because a server may move. Where it is known which ``weights`` answer, a
+    hash of them is: others may go by the same name.
     """
 
     problem: str
     sample: int
     body: Mapping[str, Any]
+    weights: str | None = None
 
     @cached_property
     def key(self) -> str:
         """32 hexadecimal digits."""
-        return sha256(to_json({"body": self.body, "sample": self.sample}).encode()).hexdigest()[:32]
+        known = {} if self.weights is None else {"weights": self.weights}
+        return sha256(to_json({"body": self.body, "sample": self.sample, **known}).encode()).hexdigest()[:32]
 
     @cached_property
     def _bytes(self) -> int:

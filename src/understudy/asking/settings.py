@@ -30,7 +30,8 @@ class Settings:
     what the endpoint asks for. After ``give_up_after`` requests in a row that failed, no more are sent.
 
     ``prices`` are dollars per million tokens (``prompt``, ``completion`` and, where it has its own, ``reasoning``).
-    Nothing is sent that could take the whole above ``max_cost`` dollars or ``max_total_tokens`` tokens.
+    Nothing is sent that could take the whole above ``max_cost`` dollars or ``max_total_tokens`` tokens. ``proxies``:
+    requests go through the proxies that the environment names (HTTP_PROXY and its kin), if it names any.
     """
 
     base_url: str | None = None
@@ -45,6 +46,7 @@ class Settings:
     prices: Mapping[str, float] | None = None
     max_cost: float | None = None
     max_total_tokens: int | None = None
+    proxies: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant. Raises ``StudyError``; keys that stand where they must not are not shown."""

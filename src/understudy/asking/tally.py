@@ -13,23 +13,26 @@ from understudy.asking.budget import Used
 class Tally:
     """How far it has come: ``done`` of ``total`` requests, ``known`` of them from an earlier run's journal.
 
-    ``errors`` are the requests without an answer, ``again`` counts attempts after the first, ``cost`` is in dollars
-    (null: no prices), ``seconds`` since the start. Tokens are as the endpoint counts them.
+    ``errors`` are the requests without an answer, ``truncated`` the answers that were cut off, ``again`` counts the
+    attempts after the first, ``cost`` is in dollars (null: no prices), ``seconds`` since the start. Tokens are as the
+    endpoint counts them.
     """
 
     total: int
     known: int = 0
     done: int = 0
     errors: int = 0
+    truncated: int = 0
     again: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float | None = None
     seconds: float = 0.0
 
-    def count(self, used: Used | None) -> None:
+    def count(self, used: Used | None, truncated: bool = False) -> None:
         """One more answer; null: one more request without."""
         self.done += 1
+        self.truncated += truncated
         if used is None:
             self.errors += 1
         else:

@@ -120,6 +120,8 @@ def expected(model: Any, problems: "Sequence[Problem]", sampling: "Sampling") ->
     bounded = None not in most
     answers = f"answers at most {completion:,}" if bounded else "answers without a ceiling (max_tokens sets one)"
     lines = [f"requests: {len(requests):,}{answered}", f"tokens to pay for: prompts about {prompt:,}, {answers}"]
+    if not hasattr(model, "prices"):  # a server of one's own
+        return [lines[0], lines[1].replace(" to pay for", "")]
     prices = asking.Prices.read(model.prices)
     if prices is None:
         return [*lines, "cost: not known without prices: {prompt: DOLLARS, completion: DOLLARS} a million tokens"]

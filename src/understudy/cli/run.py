@@ -18,24 +18,35 @@ def run(
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override key.key=value; may be repeated.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="How many processes work at once, one thread each.")] = 2,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved study and what it would do.")] = False,
+    gpu: Annotated[
+        str | None, typer.Option(help="With --dry-run: memory, hours and disk on it. A name, or NAME=GiB/TFLOPs.")
+    ] = None,
+    mfu: Annotated[float | None, typer.Option(help="With --gpu: the share of its sums that training reaches.")] = None,
+    mbu: Annotated[float | None, typer.Option(help="With --gpu: the share of its bandwidth in decoding.")] = None,
     update: Annotated[bool, typer.Option(help="Compute anew what changed settings change in a run.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the estimates as JSON.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Name every stage.")] = False,
 ) -> None:
     """Run a study: collect, verify, profile, vary, train, sample, compare, report. Run again to go on."""
+    from understudy.cli.forecasting import print_forecast
     from understudy.cli.screen import Screen, messages
     from understudy.config import find, load
+    from understudy.errors import StudyError
     from understudy.plan import plan
     from understudy.study import data_root
     from understudy.study import run as conduct
 
     overrides = set_ or []
+    if gpu is not None and not dry_run:
+        raise StudyError("--gpu forecasts what a run would take, and runs nothing", "add --dry-run")
     if dry_run:
         path = find(study)
         resolved = load(path, overrides)
         root = data_root(resolved, path)
         paid = list(_paid_for(resolved, root, out or Path("runs") / resolved.study))
         _describe(resolved, plan(resolved, root), paid)
+        if gpu is not None:
+            print_forecast(resolved, root, out or Path("runs") / resolved.study, gpu, mfu, mbu)
         return
     try:
         with Screen(verbose) as screen:

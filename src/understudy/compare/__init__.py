@@ -17,7 +17,7 @@ McNemar's exact test where each problem was tried once. It speaks of the student
 others might have come of other seeds is in the interval, not in the p-value.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from itertools import pairwise
@@ -26,36 +26,26 @@ from math import lcm
 import numpy as np
 import polars as pl
 
-from understudy.compare.outcomes import COUNTS, OUTCOMES, STATUSES, Cells, checked, tabulate, two_by_two
-from understudy.compare.statistics import (
-    Array,
-    Bootstrap,
-    detectable_difference,
-    holm,
-    odds_ratio_interval,
-    percentiles,
-    sign_flip,
-    wilson,
-)
+from understudy.compare.arms import figure_of, of_arm, resampled
+from understudy.compare.outcomes import OUTCOMES, STATUSES, Cells, checked, completed, condition, tabulate, two_by_two
+from understudy.compare.samples import of_samples
+from understudy.compare.statistics import Array, Bootstrap, detectable_difference, holm, percentiles, sign_flip
 from understudy.errors import InputError, did_you_mean
 from understudy.types import Estimate
 
-__all__ = ["OUTCOMES", "STATUSES", "detectable_difference", "estimate", "sign_flip", "two_by_two", "usual_pairs"]
+__all__ = [
+    "OUTCOMES",
+    "STATUSES",
+    "completed",
+    "condition",
+    "detectable_difference",
+    "estimate",
+    "sign_flip",
+    "two_by_two",
+    "usual_pairs",
+]
 
 _FINEST = 1000  # parts into which a difference between rates is split at most, to keep the exact test quick
-
-_RATIOS: Mapping[str, tuple[str, str]] = {
-    "accuracy": ("right", "attempts"),
-    "accuracy if unscored were right": ("right or unscored", "attempts"),
-    **{f"share {status}": (status, "attempts") for status in STATUSES[1:]},
-    "mean tokens": ("tokens", "counted"),
-}
-_TRACE_RATIOS: Mapping[str, tuple[str, str]] = {
-    "trace right": ("trace right", "attempts"),
-    "answer and trace right": ("both", "attempts"),
-    "answer right given trace right": ("both", "trace right"),
-    "answer right given trace wrong": ("answer only", "trace wrong"),
-}
 
 
 def estimate(
@@ -74,12 +64,17 @@ def estimate(
     - "accuracy if unscored were right": the upper bound, without an interval.
     - "share truncated", "share empty", "share malformed", "share error": of all attempts.
     - "mean tokens": of the attempts whose tokens were counted.
+    - where each problem was tried n > 1 times: "mean@n", which is the accuracy; for k = 1, 2, 4 … and n, "pass@k" and
+      "majority@k" (``samples.pass_at``, ``samples.majority_at``), in which an unscored attempt is not right and
+      votes for nothing, and both "if unscored were right".
+    - where budget forcing fired in any arm of the sampling: "share forced end", and "mean waits" an attempt.
     - where any trace has a verdict: "trace right" and "answer and trace right", of all attempts (one without
       a verdict counts as not right); "answer right given trace right" and "answer right given trace wrong",
       of the attempts with that verdict; "odds ratio of answer and trace", of those with a verdict, null where
       it would divide by zero (nothing is added to the cells).
 
-    ``n`` counts problems for both accuracies and for pairs; for the rest, the attempts in the denominator.
+    ``n`` counts problems for accuracies, figures of samples (``@``) and pairs; for the rest, the attempts in the
+    denominator.
 
     Of a pair (arm, versus): "accuracy difference", the mean over shared problems of arm's share of right
     answers minus versus's, with its ``p_value`` and Holm's ``p_adjusted`` over all pairs and samplings;
@@ -97,13 +92,14 @@ def estimate(
     for name in [name for pair in wanted for name in pair] + [baseline] * (baseline is not None):
         if name not in arms:
             raise InputError(f"'{name}' is to be compared but is no arm", did_you_mean(str(name), arms))
-    cells = tabulate(checked(outcomes), arms)
+    frame = checked(outcomes)
+    cells = tabulate(frame, arms)
     bootstrap = Bootstrap(seed, resamples)
-    of_arms = [figure for one in cells.values() for figure in _of_arm(one, bootstrap)]
+    of_arms = list(_of_arms(frame, cells, bootstrap))
     samplings = sorted({sampling for _, sampling in cells})
     matched = [((a, s), (b, s)) for a, b in wanted for s in samplings if (a, s) in cells and (b, s) in cells]
-    resampled = cache(partial(_accuracies, bootstrap))  # an arm is in several pairs
-    return of_arms + _corrected([_difference(cells[a], cells[b], bootstrap, resampled) for a, b in matched])
+    drawn = cache(partial(_accuracies, bootstrap))  # an arm is in several pairs
+    return of_arms + _corrected([_difference(cells[a], cells[b], bootstrap, drawn) for a, b in matched])
 
 
 def usual_pairs(
@@ -118,83 +114,31 @@ def usual_pairs(
     return list(pairs.values())
 
 
-def _of_arm(cells: Cells, bootstrap: Bootstrap) -> list[Estimate]:
-    traced = cells.total("trace right") + cells.total("trace wrong") > 0
-    needed = ("tokens", "counted") if cells.single else set(COUNTS) - {"right or unscored"}
-    varied = [name for name in COUNTS if name in needed and cells[name].any()]  # zeros stay zeros
-    sums = cells.sums[[list(COUNTS).index(name) for name in varied]]
-    draws = dict(zip(varied, bootstrap.totals(cells.seeds, sums), strict=True))
-    ratios = {**_RATIOS, **(_TRACE_RATIOS if traced else {})}
-    figures = [_ratio(cells, name, draws, bootstrap) for name in ratios]
-    return [*figures, _odds_ratio(cells, draws, bootstrap)] if traced else figures
-
-
-def _ratio(cells: Cells, name: str, draws: Mapping[str, Array], bootstrap: Bootstrap) -> Estimate:
-    top, bottom = {**_RATIOS, **_TRACE_RATIOS}[name]
-    n = cells.total(bottom)
-    value = cells.total(top) / n if n else None
-    figure = _figure(cells, name, value, len(cells.problems) if name.startswith("accuracy") else n)
-    if value is None:
-        return replace(figure, method="no attempt counts")
-    if name == "accuracy if unscored were right":
-        return replace(figure, method="upper bound of accuracy")
-    units = int(np.count_nonzero(cells.by_problem(bottom)))
-    if top in draws and units > 1:
-        with np.errstate(invalid="ignore"):
-            interval = percentiles(draws[top] / draws[bottom], value)
-        if interval:
-            return _bootstrapped(figure, interval, cells, bootstrap)
-    if name == "mean tokens":
-        return replace(figure, method="no interval: too little varies to resample")
-    method = "Wilson" if cells.single else "Wilson over problems: too little varies to resample"
-    lower, upper = wilson(value, units)
-    return replace(figure, lower=lower, upper=upper, method=method)
-
-
-def _odds_ratio(cells: Cells, draws: Mapping[str, Array], bootstrap: Bootstrap) -> Estimate:
-    names = ("both", "answer only", "trace only", "neither")
-    both, answer_only, trace_only, neither = table = [cells.total(name) for name in names]
-    value = both * neither / (answer_only * trace_only) if answer_only * trace_only else None
-    figure = _figure(cells, "odds ratio of answer and trace", value, sum(table))
-    if value is None or 0 in table:
-        return replace(figure, method="no interval: a cell of the 2×2 table is zero")
-    if cells.single:
-        lower, upper = odds_ratio_interval([[both, answer_only], [trace_only, neither]])
-        return replace(figure, lower=lower, upper=upper, method="normal on the log odds ratio")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = draws["both"] * draws["neither"] / (draws["answer only"] * draws["trace only"])
-    if interval := percentiles(ratios, value):
-        return _bootstrapped(figure, interval, cells, bootstrap)
-    return replace(figure, method="no interval: in many resamples a cell of the 2×2 table is zero")
-
-
-def _figure(cells: Cells, name: str, value: float | None, n: int) -> Estimate:
-    return Estimate(name, cells.arm, None, cells.sampling, value, None, None, n, len(cells.seeds), method="")
-
-
-def _bootstrapped(figure: Estimate, interval: tuple[float, float], cells: Cells, bootstrap: Bootstrap) -> Estimate:
-    method = f"bootstrap over {_resampled(cells)} ({bootstrap.resamples})"
-    return replace(figure, lower=interval[0], upper=interval[1], method=method, seed=bootstrap.seed)
-
-
-def _resampled(*cells: Cells) -> str:
-    return "seeds and problems" if any(len(one.seeds) > 1 for one in cells) else "problems"
+def _of_arms(frame: pl.DataFrame, cells: Mapping[tuple[str, str], Cells], bootstrap: Bootstrap) -> Iterator[Estimate]:
+    """The figures of each arm and sampling, with those of several samples last."""
+    fired = pl.any_horizontal(pl.col("forced_end", "waits").is_not_null())
+    forced = set(frame.filter(fired)["sampling"].unique().to_list())
+    rows = frame.partition_by("arm", "sampling", as_dict=True)
+    for (arm, sampling), one in cells.items():
+        figures = of_arm(one, bootstrap, sampling in forced)
+        yield from figures
+        yield from of_samples(rows[arm, sampling], one, figures[0], bootstrap)
 
 
 def _difference(
-    arm: Cells, versus: Cells, bootstrap: Bootstrap, resampled: Callable[[Cells], Array]
+    arm: Cells, versus: Cells, bootstrap: Bootstrap, drawn: Callable[[Cells], Array]
 ) -> tuple[Estimate, float]:
     """The accuracy difference without Holm's correction, and the mean square difference of a problem."""
     shared = sorted(set(arm.problems) & set(versus.problems))
     clusters = min(len(arm.seeds), len(versus.seeds))
-    figure = replace(_figure(arm, "accuracy difference", None, len(shared)), versus=versus.arm, n_clusters=clusters)
+    figure = replace(figure_of(arm, "accuracy difference", None, len(shared)), versus=versus.arm, n_clusters=clusters)
     if not shared:
         return replace(figure, method="no shared problems"), 0.0
     arm, versus = arm.only(shared), versus.only(shared)
     rates = [one.by_problem("right") / one.by_problem("attempts") for one in (arm, versus)]
     differences = rates[0] - rates[1]
     value = float(differences.mean())
-    draws = resampled(arm) - resampled(versus)
+    draws = drawn(arm) - drawn(versus)
     lower, upper = (percentiles(draws, value) if len(shared) > 1 else None) or (None, None)
     parts = lcm(*(int(n) for one in (arm, versus) for n in np.unique(one.by_problem("attempts"))))
     p_value = sign_flip(np.rint(differences * min(parts, _FINEST)).astype(int).tolist())
@@ -217,7 +161,7 @@ def _paired_method(arm: Cells, versus: Cells, resamples: int) -> str:
     if arm.single and versus.single:
         return f"McNemar exact, paired bootstrap ({resamples})"
     unmatched = "" if arm.seeds == versus.seeds else ", seeds not matched"
-    return f"exact sign-flip over problems, bootstrap over {_resampled(arm, versus)}{unmatched}"
+    return f"exact sign-flip over problems, bootstrap over {resampled(arm, versus)}{unmatched}"
 
 
 def _corrected(differences: Sequence[tuple[Estimate, float]]) -> list[Estimate]:

@@ -25,11 +25,18 @@ OUTCOMES = pl.Schema(
         "answer": pl.Float64(),
         "trace": pl.Float64(),
         "tokens": pl.Int64(),
+        "extracted": pl.String(),
+        "forced_end": pl.Int64(),
+        "waits": pl.Int64(),
     }
 )
 """One row an attempt. ``seed`` is the training seed; ``status`` one of ``STATUSES``; ``answer`` 1 right, 0
 wrong, null not scored; ``trace`` 1 if every step is right and supports the answer, 0 if not, null if there is
-no trace or it cannot be checked; ``tokens`` those of the completion, null if they were not counted."""
+no trace or it cannot be checked; ``tokens`` those of the completion, null if they were not counted;
+``extracted`` the answer as the grader read it. Of budget forcing: ``forced_end`` 1 if the end of the reasoning
+was written for the model, ``waits`` how often it read "Wait" instead; null where the trace says nothing of it."""
+LATER = ("extracted", "forced_end", "waits")
+"""Columns that older tables lack, and that may be left out."""
 
 STATUSES = ("finished", "truncated", "empty", "malformed", "error")
 ATTEMPT = ("arm", "seed", "sampling", "problem_id", "sample")
@@ -45,6 +52,8 @@ COUNTS: Mapping[str, pl.Expr] = {
     **{status: pl.col("status") == status for status in STATUSES[1:]},
     "tokens": pl.col("tokens"),
     "counted": pl.col("tokens").is_not_null(),
+    "forced end": pl.col("forced_end"),
+    "waits": pl.col("waits"),
     "trace right": _TRACE_RIGHT,
     "trace wrong": _TRACE_WRONG,
     "both": _RIGHT & _TRACE_RIGHT,
@@ -53,6 +62,11 @@ COUNTS: Mapping[str, pl.Expr] = {
     "neither": ~_RIGHT & _TRACE_WRONG,
 }
 """What is summed over the attempts of a seed at a problem: whole numbers, so row order does not matter."""
+
+
+def condition(test_set: str | None, sampling: str) -> str:
+    """What a figure is of, where a study tests on several sets: students sampled in one way on one of them."""
+    return sampling if test_set is None else f"{test_set}: {sampling}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +106,14 @@ class Cells:
         return replace(self, problems=tuple(problems), sums=sums)
 
 
+def completed(outcomes: pl.DataFrame) -> pl.DataFrame:
+    """The table with the columns of ``LATER`` that it lacks, without values."""
+    return outcomes.with_columns(pl.lit(None, OUTCOMES[name]).alias(name) for name in LATER if name not in outcomes)
+
+
 def checked(outcomes: pl.DataFrame) -> pl.DataFrame:
     """The outcomes in the types of ``OUTCOMES``. Raises ``InputError`` with the first fault that it finds."""
+    outcomes = completed(outcomes)
     for name in OUTCOMES:
         if name not in outcomes.columns:
             raise InputError(f"the outcomes have no column '{name}'", f"columns: {', '.join(OUTCOMES)}")

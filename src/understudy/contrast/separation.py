@@ -98,7 +98,7 @@ def distance(features: Features, seed: int) -> tuple[Figure, float | None]:
     sides = [np.flatnonzero(side) for side in _sides(features)]
     if not features.names or min(len(np.unique(features.problems[side])) for side in sides) < 2:
         return replace(figure, method="none: a corpus has fewer than 2 problems or nothing varies"), None
-    within, across = [_Pairs.of(features, side, side) for side in sides], _Pairs.of(features, *sides)
+    within, across = [Pairs.of(features, side, side) for side in sides], Pairs.of(features, *sides)
     n_problems = int(features.problems.max()) + 1
     rng = np.random.default_rng(seed_of(seed, "contrast", "distance"))
     drawn = rng.multinomial(n_problems, np.full(n_problems, 1 / n_problems), _RESAMPLES)
@@ -113,7 +113,7 @@ def distance(features: Features, seed: int) -> tuple[Figure, float | None]:
     return replace(figure, value=value, lower=lower, upper=upper), null
 
 
-def _of_halves(pairs: "_Pairs", half: Array) -> Array:
+def _of_halves(pairs: "Pairs", half: Array) -> Array:
     """The distance between each random half of the problems of a corpus and its other half."""
     means = [pairs.mean(*sides) for sides in ((half, half), (1 - half, 1 - half), (half, 1 - half))]
     found: Array = 1 - (means[0] + means[1]) / (2 * means[2])
@@ -121,7 +121,7 @@ def _of_halves(pairs: "_Pairs", half: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class _Pairs:
+class Pairs:
     """Distances between traces, (traces, traces), 0 for two of one problem; the problem of each trace; the traces of
     each problem."""
 
@@ -130,7 +130,7 @@ class _Pairs:
     counts: tuple[Whole, Whole]
 
     @classmethod
-    def of(cls, features: Features, one: Whole, two: Whole) -> "_Pairs":
+    def of(cls, features: Features, one: Whole, two: Whole) -> "Pairs":
         from scipy.spatial.distance import cdist
 
         first, second = features.problems[one], features.problems[two]

@@ -3,13 +3,16 @@
     pool(2).compare([("1/2", "0.5"), ("x", "9^{9^{9^{9}}}")], seconds=5)     # [True, "took longer than 5 s"]
 
 An expression can hang inside SymPy, where no Python timer reaches it; killing the process always works. A process of
-our own (no fork, no import of the caller's script) works in any program, also in a worker of a study.
+our own (no fork of the caller, no import of its script) works in any program, also in a worker of a study. It keeps
+what it has loaded and compares in a child (``_worker``), so that what a kill costs is the time of the pair alone.
 """
 
 import atexit
 import json
 import os
+import select
 import selectors
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +20,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
+from typing import Any
 
 from understudy.errors import RunError
 
@@ -30,6 +34,9 @@ PIPE = 16_000
 """Bytes after which it is given no more: with one pair of at most 48,000 it stays below what a pipe holds."""
 START = 120
 """Seconds in which a worker must be ready."""
+SLOW, HASTE = 20, 10
+"""So many pairs of a call may take all the time that a pair gets; after that, a pair gets so many times less. Answers
+that hang come in crowds, from a model that went wrong, and any other takes less than a tenth of a second."""
 DIED = "ended the process that compared it"
 
 _pools: dict[tuple[int, int], "Pool"] = {}
@@ -77,6 +84,7 @@ class _Round:
         self.workers, self.pairs, self.seconds = workers, pairs, seconds
         self.left = deque(range(len(pairs)))
         self.verdicts: list[Verdict] = [None] * len(pairs)
+        self.slow = 0
 
     def run(self) -> list[Verdict]:
         try:
@@ -87,19 +95,19 @@ class _Round:
         finally:
             for worker in self.workers:
                 if worker.has:  # an interrupted call: what is under way must not answer the next one
-                    worker.restart()
+                    worker.renew()
         return self.verdicts
 
     def _hand_out(self, worker: "_Worker") -> None:
         if worker.has:
             return
-        given = b""
+        given, limit = b"", self.seconds if self.slow < SLOW else self.seconds / HASTE
         while self.left and len(worker.has) < AHEAD and len(given) < PIPE:
             number = self.left.popleft()
             worker.has.append(number)
-            given += json.dumps([*self.pairs[number], self.seconds]).encode() + b"\n"
+            given += json.dumps([*self.pairs[number], limit]).encode() + b"\n"
         if given:
-            worker.send(given, self.seconds)
+            worker.send(given, limit)
 
     def _wait(self) -> None:
         """Take what the workers say; one that said nothing for too long, or has died, is replaced."""
@@ -110,33 +118,42 @@ class _Round:
             until = min(worker.deadline for worker in self.workers if worker.has)
             said = [key.data for key, _ in ready.select(max(until - monotonic(), 0))]
         for worker in said:
-            if not self._take(worker):
-                self._replace(worker, DIED)
+            self._take(worker)
         for worker in self.workers:
             if worker.has and worker not in said and monotonic() >= worker.deadline:
-                self._replace(worker, f"took longer than {self.seconds:g} s")
+                self._blame(worker, f"took longer than {worker.limit:g} s")
+                worker.renew()
+                self.slow += 1
 
-    def _take(self, worker: "_Worker") -> bool:
-        """Whether the worker is alive."""
+    def _take(self, worker: "_Worker") -> None:
         lines = worker.read()
+        if lines is None:
+            self._blame(worker, DIED)
+            worker.restart()
         for verdict in lines or ():
-            if verdict != "ready":
+            worker.deadline = monotonic() + worker.limit
+            if not isinstance(verdict, list):
                 self.verdicts[worker.has.popleft()] = verdict
-            worker.deadline = monotonic() + self.seconds
-        return lines is not None
+            elif not worker.child:
+                worker.child = verdict[1]
+            else:  # the child that had the pairs is dead; what the new one may have of them, it is not to answer
+                worker.child = verdict[1]
+                self._blame(worker, DIED)
+                worker.renew()
+                break
 
-    def _replace(self, worker: "_Worker", why: str) -> None:
-        if not worker.ready:
+    def _blame(self, worker: "_Worker", why: str) -> None:
+        """Give up the pair that a worker is at; its others are handed out again."""
+        if not worker.child:
             worker.restart()
             raise RunError("a process that compares answers does not start", "pip install math-verify")
-        guilty = worker.has.popleft()
-        self.verdicts[guilty] = why
+        self.verdicts[worker.has.popleft()] = why
         self.left.extendleft(reversed(worker.has))
-        worker.restart()
+        worker.has.clear()
 
 
 class _Worker:
-    """One process, and the numbers of the pairs that it has."""
+    """One process with the child that compares, and the numbers of the pairs that it has."""
 
     def __init__(self) -> None:
         self.has: deque[int] = deque()
@@ -145,7 +162,7 @@ class _Worker:
     def _start(self) -> None:
         paths = os.pathsep.join(filter(None, sys.path))
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "understudy.graders._worker"],
+            [sys.executable, "-P", "-m", "understudy.graders._worker", str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -155,23 +172,35 @@ class _Worker:
         if self._process.stdin is None or self._process.stdout is None:
             raise RunError("a process that compares answers has no pipes")
         self.given, self.out = self._process.stdin, self._process.stdout
-        self.ready, self._rest, self.deadline = False, b"", monotonic() + START
+        self.child, self._rest, self.limit, self.deadline = 0, b"", 0.0, monotonic() + START
 
-    def send(self, pairs: bytes, seconds: float) -> None:
-        """Give it pairs; it has none left."""
-        if self.ready:
-            self.deadline = monotonic() + seconds
+    def send(self, pairs: bytes, limit: float) -> None:
+        """Give it pairs, each of which may take ``limit`` seconds; it has none left."""
+        self.limit = limit
+        if self.child:
+            self.deadline = monotonic() + limit
         with suppress(BrokenPipeError):  # it has died: that is seen when it is read
             os.write(self.given.fileno(), pairs)
 
-    def read(self) -> list[Verdict] | None:
-        """What it has said since; null if it has died."""
+    def read(self) -> list[Any] | None:
+        """What it has said since: verdicts, and a list with the number of its child if that is new. Null: it died."""
         data = os.read(self.out.fileno(), 1 << 16)
         if not data:
             return None
         *lines, self._rest = (self._rest + data).split(b"\n")
-        self.ready = self.ready or bool(lines)
         return [json.loads(line) for line in lines]
+
+    def renew(self) -> None:
+        """Kill the child, and wait for the next one: it would take what it is given before it is ready for unread."""
+        self.has.clear()
+        before, until = self.child, monotonic() + START
+        with suppress(ProcessLookupError):
+            os.kill(before or self._process.pid, signal.SIGKILL)
+        while self.child == before:
+            if not select.select([self.out], [], [], max(until - monotonic(), 0))[0] or (said := self.read()) is None:
+                return self.restart()
+            self.child = next((line[1] for line in said if isinstance(line, list)), before)
+        return None
 
     def restart(self) -> None:
         """Kill it, and start another one in its place."""
@@ -180,7 +209,7 @@ class _Worker:
         self._start()
 
     def end(self) -> None:
-        """Kill it."""
+        """Kill it; its child ends with it."""
         self._process.kill()
         self._process.wait()
         for pipe in (self.given, self.out):

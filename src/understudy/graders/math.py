@@ -39,7 +39,10 @@ _COMMAND = re.compile(r"\\[a-zA-Z]{2,}")
 @entry
 @dataclass(frozen=True)
 class Math:
-    """Mathematical equality, by math-verify; ``seconds`` a pair, on ``workers`` processes (null: one a core)."""
+    """Mathematical equality, by math-verify; ``seconds`` a pair, on ``workers`` processes (null: one a core).
+
+    After 20 pairs that took so long, all others that are graded with them get a tenth of it.
+    """
 
     seconds: float = 5.0
     workers: int | None = None

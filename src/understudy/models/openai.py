@@ -51,7 +51,8 @@ class OpenAI(Settings):
     sent again up to ``retries`` times, after a random wait of up to ``first_wait`` seconds that doubles each time, and
     what the endpoint asks for. After ``give_up_after`` requests in a row that failed, no more are sent. ``prices`` are
     dollars per million tokens (``prompt``, ``completion`` and, where it has its own, ``reasoning``); nothing is sent
-    that could take the whole above ``max_cost`` dollars or ``max_total_tokens`` tokens.
+    that could take the whole above ``max_cost`` dollars or ``max_total_tokens`` tokens. ``proxies``: false sends past
+    the proxies that the environment names.
     """
 
     model: str
@@ -106,7 +107,7 @@ class OpenAI(Settings):
     def so_far(self, problems: Sequence[Problem], sampling: Sampling) -> Iterator[Trace]:
         """The traces that the journal has; nothing is asked."""
         for request, line in asking.answers(self.requests(problems, sampling), self.journal):
-            yield self._trace(request, line)
+            yield self.trace(request, line)
 
     def requests(self, problems: Sequence[Problem], sampling: Sampling) -> list[Request]:
         """Everything that is asked, in order."""
@@ -125,7 +126,8 @@ class OpenAI(Settings):
             **(self.extra or {}),
         }
 
-    def _trace(self, request: Request, line: Mapping[str, Any]) -> Trace:
+    def trace(self, request: Request, line: Mapping[str, Any]) -> Trace:
+        """The trace of a request that has this line in the journal."""
         found = _failed(str(line["error"])) if "error" in line else _read(line["answer"], self.thinks)
         return replace(
             found,

@@ -25,32 +25,56 @@ _MARKDOWN = re.compile(r"[\\`*_{}<>|~$]|\](?=[(\[:])")
 
 
 def build(run: Path) -> Path:
-    """Write ``report.html``, ``report.md`` and ``figures/accuracy.svg`` and ``.png`` into a run directory.
+    """Write ``report.html``, ``report.md`` and ``figures/accuracy.svg`` and ``.png`` into a run directory, and the same
+    of ``figures/uptake`` where there are trained students.
 
     Every file is written beside its place and then moved into it. Returns the path of the page.
     Raises ``RunError`` if the directory holds no finished run, ``InputError`` if a file of it cannot be read.
     """
-    from understudy import published
-    from understudy.report import contents, figures
+    from understudy.report import contents, figures, uptake
 
     found = contents.read(run)
-    name = found.study.get("published")
-    table = None if name is None else published.published(str(name))
-    panels = [figures.own_panel(found), *([figures.published_panel(found, table)] if table else [])]
-    together = figures.svg(figures.side_by_side(panels), "white")
-    context = {**_context(found), "published": table, "published_note": published.NOTE}
-    drawn = [Markup(figures.svg(panel, "transparent")) for panel in panels]  # noqa: S704 (our own drawing; it escapes its labels)
+    published = _published(found)
+    panels = [figures.own_panel(found)]
+    panels += [figures.published_panel(found, *published["drawn"])] if published else []
+    taken = uptake.panel(found)
+    context = {**_context(found), "published": published, "uptake_drawn": taken is not None}
+    drawn = [_drawing(panel) for panel in panels]
     css = Markup((_HERE / "page.css").read_text(encoding="utf-8"))  # noqa: S704 (our own file)
-    write_bytes(run / "figures" / "accuracy.svg", together.encode())
-    write_bytes(run / "figures" / "accuracy.png", figures.png(together))
+    page = {"panels": drawn, "uptake_panel": _drawing(taken) if taken else None, "css": css}
+    for file, chart in {"accuracy": figures.side_by_side(panels), "uptake": taken}.items():
+        if chart is not None:
+            together = figures.svg(chart, "white")
+            write_bytes(run / "figures" / f"{file}.svg", together.encode())
+            write_bytes(run / "figures" / f"{file}.png", figures.png(together))
     write_bytes(run / "report.md", _render("report.md.jinja", _as_markdown, context))
-    write_bytes(run / "report.html", _render("page.html.jinja", _as_html, {**context, "panels": drawn, "css": css}))
+    write_bytes(run / "report.html", _render("page.html.jinja", _as_html, {**context, **page}))
     return run / "report.html"
+
+
+def _drawing(panel: Any) -> Markup:
+    from understudy.report import figures
+
+    return Markup(figures.svg(panel, "transparent"))  # noqa: S704 (our own drawing; it escapes its labels)
+
+
+def _published(found: Any) -> dict[str, Any] | None:
+    """What others published, if the study names it: what is drawn and in a table, with what a reader must know."""
+    from understudy.published import note, published
+    from understudy.registry import Piece
+    from understudy.report.beside import beside
+
+    if found.study.get("published") is None:
+        return None
+    table, task = published(str(found.study["published"])), Piece.parse(found.study.get("task"))
+    shown = table.shown(task)
+    said = note(shown, task)
+    return {"source": table.source, "drawn": (shown, said), "note": said, "table": beside(found, table)}
 
 
 def _context(found: Any) -> dict[str, Any]:
     """What both templates are filled with."""
-    from understudy.report import examples, making, sections, sentences
+    from understudy.report import examples, making, sections, sentences, uptake
     from understudy.report.substeps import substeps
 
     shown = examples.examples(found)
@@ -63,6 +87,7 @@ def _context(found: Any) -> dict[str, Any]:
         "alternative": sentences.alternative(found),
         "summary": making.summary(found),
         "results": sections.results(found),
+        "samples": sections.samples(found),
         "comparisons": sections.comparisons(found),
         "family": sum(e.p_value is not None for e in found.named("accuracy difference")),
         "methods": listing(dict.fromkeys(e.method for e in found.named("accuracy difference"))),
@@ -72,6 +97,9 @@ def _context(found: Any) -> dict[str, Any]:
         "trace_rule": sentences.trace_rule(found),
         "no_verdicts": sentences.no_verdicts(found),
         "style": sections.style(found),
+        "closing": uptake.closing(found),
+        "taken_up": uptake.side_by_side(found),
+        "uptake_alternative": uptake.alternative(found),
         "checks": sections.checks(found),
         "moved": sections.moved(found),
         "examples": shown,

@@ -69,19 +69,19 @@ def share(estimate: Estimate | None) -> str:
     """A share with its 95 % interval, in percent: ``21.4 [18.0, 25.2]``."""
     if estimate is None:
         return DASH
-    return _between(percent(estimate.value), percent(estimate.lower), percent(estimate.upper))
+    return between(percent(estimate.value), percent(estimate.lower), percent(estimate.upper))
 
 
 def difference(estimate: Estimate) -> str:
     """A difference with its 95 % interval, in percentage points."""
-    return _between(points(estimate.value), points(estimate.lower), points(estimate.upper))
+    return between(points(estimate.value), points(estimate.lower), points(estimate.upper))
 
 
 def ratio(estimate: Estimate | None) -> str:
     """A ratio with its 95 % interval."""
     if estimate is None:
         return DASH
-    return _between(decimal(estimate.value), decimal(estimate.lower), decimal(estimate.upper))
+    return between(decimal(estimate.value), decimal(estimate.lower), decimal(estimate.upper))
 
 
 def spread(values: Iterable[float | None], digits: int = 0) -> str:
@@ -108,7 +108,8 @@ def seconds(value: float) -> str:
     return f"{value / 60:.1f} min" if value < 7200 else f"{value / 3600:.1f} h"
 
 
-def _between(value: str, lower: str, upper: str) -> str:
+def between(value: str, lower: str, upper: str) -> str:
+    """A figure with its interval, or alone where one end is missing."""
     return value if DASH in (value, lower, upper) else f"{value} [{lower}, {upper}]"
 
 

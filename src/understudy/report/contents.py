@@ -17,13 +17,15 @@ import polars as pl
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from understudy.compare import OUTCOMES
+from understudy.compare import OUTCOMES, completed
+from understudy.compare.outcomes import LATER
 from understudy.errors import InputError, RunError, UnderstudyError
 from understudy.registry import Piece, load
 from understudy.tables import SCHEMAS, read_records
 from understudy.tables import read as read_table
 from understudy.types import Estimate, Problem
-from understudy.vary import CHECKS, MOVED
+from understudy.uptake import UPTAKE
+from understudy.vary import ALIGNED, CHECKS, MOVED
 
 _TEXT, _INT, _REAL = pl.String(), pl.Int64(), pl.Float64()
 TRAINING = pl.Schema(
@@ -37,6 +39,7 @@ TRAINING = pl.Schema(
         "final_loss": _REAL,
     }
 )
+_OUTCOMES = pl.Schema({name: kind for name, kind in OUTCOMES.items() if name not in LATER})
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class Contents:
     checks: pl.DataFrame
     moved: pl.DataFrame
     training: pl.DataFrame
+    aligned: pl.DataFrame
+    uptake: pl.DataFrame
 
     @cached_property
     def arms(self) -> list[str]:
@@ -67,6 +72,11 @@ class Contents:
         used = dict.fromkeys([*(e.sampling for e in self.estimates), *self.outcomes["sampling"].to_list()])
         named = [str(name) for name in self.study.get("sample") or ()]
         return [*(name for name in named if name in used), *(name for name in used if name not in named)]
+
+    @cached_property
+    def ways(self) -> list[str]:
+        """How students were sampled: the samplings, but of several test sets together (``compare.condition``)."""
+        return list(dict.fromkeys(sampling.rpartition(": ")[2] for sampling in self.samplings))
 
     @cached_property
     def seeds(self) -> list[int]:
@@ -113,9 +123,27 @@ class Contents:
         """``shelf`` (traces, scores or style) of what the arm's student was trained on."""
         return self._table(shelf, "train", f"{arm}.parquet")
 
-    def test_table(self, shelf: str, arm: str, sampling: str, seed: int) -> pl.DataFrame | None:
-        """``shelf`` (traces, scores or style) of what was written on the test problems."""
-        return self._table(shelf, "test", arm, f"{seed}-{sampling}.parquet")
+    def trained_style(self, arm: str) -> pl.DataFrame | None:
+        """The style of an arm's training traces. It is without values for those that no student was trained on, since
+        another arm lacks a trace of their problem."""
+        table = self.train_table("style", arm)
+        if table is None or not len(self.aligned):
+            return table
+        kept = self.aligned.filter(pl.col("lacking").list.len() == 0)["problem_id"]
+        return table.with_columns(source=pl.when(pl.col("problem_id").is_in(kept.implode())).then("source"))
+
+    def samples(self, arm: str, sampling: str) -> list[int]:
+        """The k for which the run has pass@k, the least first."""
+        return [k for k in self._samples if (f"pass@{k}", arm, sampling, None) in self._by_key]
+
+    @cached_property
+    def _samples(self) -> list[int]:
+        names = {e.name.removeprefix("pass@") for e in self.estimates if e.name.startswith("pass@")}
+        return sorted(int(k) for k in names if k.isdecimal())
+
+    def test_table(self, shelf: str, arm: str, way: str, seed: int) -> pl.DataFrame | None:
+        """``shelf`` (traces, scores or style) of what was written on the test problems, those of all sets together."""
+        return self._table(shelf, "test", arm, f"{seed}-{way}.parquet")
 
     def _table(self, *parts: str) -> pl.DataFrame | None:
         root = self.path.resolve()
@@ -142,11 +170,13 @@ def read(run: Path) -> Contents:
         manifest=_mapping(run / "manifest.json", _text(run / "manifest.json")),
         timings=_timings(_text(run / "timings.jsonl")),
         problems=_optional(run / "problems.parquet", SCHEMAS[Problem]),
-        outcomes=_optional(run / "outcomes.parquet", OUTCOMES),
+        outcomes=completed(_optional(run / "outcomes.parquet", _OUTCOMES)),
         estimates=read_records(Estimate, run / "estimates.parquet"),
         checks=_optional(run / "checks.parquet", CHECKS),
         moved=_optional(run / "moved.parquet", MOVED),
         training=_optional(run / "training.parquet", TRAINING),
+        aligned=_optional(run / "aligned.parquet", ALIGNED),
+        uptake=_optional(run / "uptake.parquet", UPTAKE),
     )
 
 

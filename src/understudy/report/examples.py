@@ -51,7 +51,7 @@ class Example:
 
 def examples(contents: Contents) -> list[Example]:
     """An example of every arm that has one, of the first sampling and seed, in the order of the study."""
-    if not contents.samplings or not contents.seeds:
+    if not contents.ways or not contents.seeds:
         return []
     attempts = {arm: found for arm in contents.arms if (found := _attempts(contents, arm))}
     shared = set.intersection(*map(set, attempts.values())) if attempts else set()
@@ -68,7 +68,7 @@ def same_problem(found: Sequence[Example]) -> bool:
 
 def _attempts(contents: Contents, arm: str) -> dict[str, dict[str, Any]]:
     """The first sample at each problem that came to something, in the order of the table."""
-    tables = (contents.test_table("traces", arm, contents.samplings[0], seed) for seed in contents.seeds)
+    tables = (contents.test_table("traces", arm, contents.ways[0], seed) for seed in contents.seeds)
     frame = next((table for table in tables if table is not None), None)
     if frame is None:
         return {}
@@ -96,8 +96,8 @@ def _example(contents: Contents, arm: str, trace: dict[str, Any], problem: dict[
 
 
 def _verdicts(contents: Contents, arm: str, trace_id: str) -> tuple[str, str]:
-    same = (pl.col("arm") == arm) & (pl.col("sampling") == contents.samplings[0]) & (pl.col("trace_id") == trace_id)
-    rows = contents.outcomes.filter(same).head(1).to_dicts()
+    of_first = pl.col("sampling").str.split(": ").list.last() == contents.ways[0]
+    rows = contents.outcomes.filter(of_first, arm=arm, trace_id=trace_id).head(1).to_dicts()
     if not rows:
         return "answer not scored", "trace not checked"
     row = rows[0]

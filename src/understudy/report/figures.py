@@ -12,12 +12,13 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from understudy.published import NOTE, Published
+from understudy.published import Benchmark
+from understudy.report.beside import known_arms
 from understudy.report.cells import decimal, percent, visible
 from understudy.report.contents import Contents
 
 _OWN = ["this run: accuracy on the test problems, %", "dot and 95 % interval"]
-_INKS = ("#2f7fc1", "#e0792b", "#3f9d63", "#a45fb5", "#b8902c", "#c94f5f")
+INKS = ("#2f7fc1", "#e0792b", "#3f9d63", "#a45fb5", "#b8902c", "#c94f5f")
 _SHAPES = ("circle", "diamond", "square", "triangle-up", "triangle-down", "cross")
 _MIDDLE = "length(datum.label) > 30 ? slice(datum.label, 0, 15) + '…' + slice(datum.label, -14) : datum.label"
 """Long names lose their middle, since those of variants often begin alike."""
@@ -42,21 +43,19 @@ def own_panel(contents: Contents) -> alt.LayerChart:
     ]
     arms = [visible(arm) for arm in contents.arms]
     series = [visible(name) for name in contents.samplings]
-    return _panel(rows, arms, series, _INKS, _OWN, apart=True)
+    return _panel(rows, arms, series, INKS, _OWN, apart=True)
 
 
-def published_panel(contents: Contents, table: Published) -> alt.LayerChart:
+def published_panel(contents: Contents, table: Benchmark, note: str) -> alt.LayerChart:
     """The published accuracies, with the arms that the run has in the run's order, then the others."""
-    known = list(dict.fromkeys(arm for cells in table.accuracy.values() for arm in cells))
-    arms = [arm for arm in contents.arms if arm in known]
-    arms += [arm for arm in known if arm not in arms]
     rows = [
         {"arm": arm, "series": student, "value": value, "lower": None, "upper": None, "label": decimal(value)}
         for student, cells in table.accuracy.items()
         for arm, value in cells.items()
     ]
-    first, _, second = NOTE.partition(": ")
-    return _panel(rows, arms, list(table.accuracy), _GREYS, [f"{first}:", second], apart=False)
+    first, _, second = note.partition(": ")
+    title = [f"{table.title}, {first}:", second]
+    return _panel(rows, known_arms(contents, (table,)), list(table.accuracy), _GREYS, title, apart=False)
 
 
 def side_by_side(panels: Sequence[alt.LayerChart]) -> alt.HConcatChart:
@@ -80,22 +79,15 @@ def _panel(
     rows: Sequence[Any], arms: list[str], series: list[str], inks: Sequence[str], title: Any, apart: bool
 ) -> alt.LayerChart:
     """A dot with its interval and label for each row; ``apart`` gives each series a line of its own."""
-    legend = alt.Legend(orient="top", title=None) if len(series) > 1 else None
-    colours = alt.Scale(domain=series, range=_cycle(inks, series))
+    base = rows_of(arms, series, inks, apart)
     shapes = alt.Scale(domain=series, range=_cycle(_SHAPES, series))
-    base = alt.Chart().encode(
-        y=alt.Y("arm:N", sort=arms, scale=alt.Scale(domain=arms), axis=alt.Axis(labelExpr=_MIDDLE), title=None),
-        color=alt.Color("series:N", scale=colours, legend=legend),
-    )
-    if apart:
-        base = base.encode(yOffset=alt.YOffset("series:N", sort=series, scale=alt.Scale(domain=series)))
     across = alt.Scale(domain=[0, 100])
     axis = alt.Axis(values=[0, 25, 50, 75, 100], labelFlush=False)
     intervals = base.mark_rule(strokeWidth=2).encode(
         x=alt.X("lower:Q", scale=across, axis=axis, title=None), x2="upper:Q"
     )
     dots = base.mark_point(filled=True, size=60, opacity=1).encode(
-        x="value:Q", shape=alt.Shape("series:N", scale=shapes, legend=legend)
+        x="value:Q", shape=alt.Shape("series:N", scale=shapes, legend=_legend(series))
     )
     place = {"align": "left", "dx": 7} if apart else {"align": "center", "dy": -10}
     labels = base.mark_text(fontSize=10, **place).encode(x="end:Q", text="label:N", color=alt.value(_TEXT))
@@ -104,6 +96,22 @@ def _panel(
     return alt.layer(intervals, dots, labels, data=alt.Data(values=list(rows))).properties(
         width=330, height=step, title=title
     )
+
+
+def rows_of(arms: list[str], series: list[str], inks: Sequence[str], apart: bool = True) -> alt.Chart:
+    """A row an arm, a colour a series; ``apart`` gives each series a line of its own."""
+    colours = alt.Scale(domain=series, range=_cycle(inks, series))
+    base = alt.Chart().encode(
+        y=alt.Y("arm:N", sort=arms, scale=alt.Scale(domain=arms), axis=alt.Axis(labelExpr=_MIDDLE), title=None),
+        color=alt.Color("series:N", scale=colours, legend=_legend(series)),
+    )
+    if apart:
+        base = base.encode(yOffset=alt.YOffset("series:N", sort=series, scale=alt.Scale(domain=series)))
+    return base
+
+
+def _legend(series: Sequence[str]) -> alt.Legend | None:
+    return alt.Legend(orient="top", title=None) if len(series) > 1 else None
 
 
 def _styled(chart: Any, background: str) -> Any:

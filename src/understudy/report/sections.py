@@ -6,12 +6,13 @@ A row is a list of finished cells, so that the page and the Markdown say the sam
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from understudy.compare import two_by_two
+from understudy.compare.samples import IF_RIGHT
 from understudy.profile import summarise
 from understudy.report import cells
 from understudy.report.cells import DASH, Table
@@ -20,6 +21,8 @@ from understudy.style.pivots import TYPES
 from understudy.types import Estimate
 
 ALPHA = 0.05
+_SEVERAL = ["k", "pass@k, % [interval]", "majority@k, % [interval]"]
+_BOUND = "If unscored were right, %"
 MOST_MOVED = 8
 """Measures a variant in the table of what moved."""
 
@@ -39,20 +42,38 @@ def verdict(estimate: Estimate) -> str:
 
 def results(contents: Contents) -> Table:
     """Accuracy with its bounds, what became of the attempts, and what the student was trained on."""
-    head = ["Arm", "Sampling", "Accuracy, % [interval]", "Problems", "If unscored were right, %"]
+    several, forced = bool(_sampled(contents)), bool(contents.named("share forced end"))
+    head = ["Arm", "Sampling", f"Accuracy{' (mean@k)' if several else ''}, % [interval]", "Problems"]
+    head += [_BOUND, *(_SEVERAL if several else [])]
     head += ["Truncated, %", "Empty, %", "Malformed, %", "Error, %", "Mean tokens"]
+    head += ["Forced end, %", "Mean waits"] if forced else []
     head += ["Training examples", "Steps", "Training tokens"] if contents.trains else []
     rows = [
         [
             arm,
             sampling,
             *_accuracy(contents, arm, sampling),
+            *(_samples(contents, arm, sampling, contents.samples(arm, sampling)[-1:]) if several else []),
+            *_attempts(contents, arm, sampling),
+            *(_forced(contents, arm, sampling) if forced else []),
             *(_training(contents, arm) if contents.trains else []),
         ]
         for arm in contents.arms
         for sampling in contents.samplings
     ]
     return Table(head, "ll" + "r" * (len(head) - 2), rows)
+
+
+def samples(contents: Contents) -> Table:
+    """pass@k and majority@k for every k, with their upper bounds. Empty where each problem was tried once."""
+    head = ["Arm", "Sampling", *_SEVERAL[:2], _BOUND, _SEVERAL[2], _BOUND]
+    rows = []
+    for arm, sampling in _sampled(contents):
+        for k in contents.samples(arm, sampling):
+            size, passed, elected = _samples(contents, arm, sampling, [k])
+            bounds = [contents.value(f"{name}@{k}{IF_RIGHT}", arm, sampling) for name in ("pass", "majority")]
+            rows.append([arm, sampling, size, passed, cells.percent(bounds[0]), elected, cells.percent(bounds[1])])
+    return Table(head, "llrrrrr", rows)
 
 
 def comparisons(contents: Contents) -> Table:
@@ -112,10 +133,10 @@ def style(contents: Contents) -> Table:
     head += ["≥ 3 of 4 pivots, %", "Backtracks / trace"]
     rows = []
     for arm in contents.arms:
-        trained_on = contents.train_table("style", arm)
+        trained_on = contents.trained_style(arm)
         if trained_on is not None:
             rows.append([arm, "trained on", *_style(trained_on, None)])
-        for sampling in contents.samplings:
+        for sampling in contents.ways:
             written = written_style(contents, arm, sampling)
             if written is not None:
                 tokens = contents.value("mean tokens", arm, sampling)
@@ -180,13 +201,37 @@ def _move(row: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _sampled(contents: Contents) -> list[tuple[str, str]]:
+    """The arms and samplings with several samples a problem."""
+    every = ((arm, sampling) for arm in contents.arms for sampling in contents.samplings)
+    return [(arm, sampling) for arm, sampling in every if contents.samples(arm, sampling)]
+
+
 def _accuracy(contents: Contents, arm: str, sampling: str) -> list[str]:
     accuracy = contents.estimate("accuracy", arm, sampling)
-    shares = [f"share {status}" for status in ("truncated", "empty", "malformed", "error")]
     return [
         cells.share(accuracy),
         cells.decimal(accuracy.n if accuracy else None, 0),
         cells.percent(contents.value("accuracy if unscored were right", arm, sampling)),
+    ]
+
+
+def _samples(contents: Contents, arm: str, sampling: str, sizes: Sequence[int]) -> list[str]:
+    """k, pass@k and majority@k of one k, or dashes if there is none."""
+    if not sizes:
+        return [DASH] * 3
+    found = [contents.estimate(f"{name}@{sizes[0]}", arm, sampling) for name in ("pass", "majority")]
+    return [cells.decimal(sizes[0], 0), *map(cells.share, found)]
+
+
+def _forced(contents: Contents, arm: str, sampling: str) -> list[str]:
+    ended, waits = (contents.value(name, arm, sampling) for name in ("share forced end", "mean waits"))
+    return [cells.percent(ended), cells.decimal(waits, 2)]
+
+
+def _attempts(contents: Contents, arm: str, sampling: str) -> list[str]:
+    shares = [f"share {status}" for status in ("truncated", "empty", "malformed", "error")]
+    return [
         *(cells.percent(contents.value(name, arm, sampling)) for name in shares),
         cells.decimal(contents.value("mean tokens", arm, sampling)),
     ]

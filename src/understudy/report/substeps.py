@@ -48,7 +48,7 @@ def substeps(contents: Contents) -> Table:
 def _scores(contents: Contents) -> pl.DataFrame:
     """The scores of the sub-steps of all test traces, but for arms that state none."""
     frames = [pl.DataFrame(schema=SUBSTEPS)]
-    for arm, sampling, seed in product(contents.arms, contents.samplings, contents.seeds):
+    for arm, sampling, seed in product(contents.arms, contents.ways, contents.seeds):
         table = contents.test_table("scores", arm, sampling, seed)
         if table is not None and (found := table.filter(~pl.col("grader").is_in(VERDICTS)))["value"].count():
             named = found.with_columns(arm=pl.lit(arm), sampling=pl.lit(sampling), seed=pl.lit(seed, pl.Int64))
@@ -61,7 +61,7 @@ def _shares(outcomes: pl.DataFrame, part: pl.DataFrame) -> dict[tuple[str, str],
     keys = ["arm", "sampling", "seed", "trace_id"]
     joined = outcomes.drop("answer", "status").join(part.select(*keys, answer="value"), keys, "left")
     status = pl.when(pl.col("answer").is_null()).then(pl.lit("malformed")).otherwise(pl.lit("finished"))
-    frame = joined.with_columns(status=status).select(list(OUTCOMES))
+    frame = joined.with_columns(status=status, extracted=pl.lit(None, pl.String)).select(list(OUTCOMES))
     arms = frame["arm"].unique().to_list()
     found = estimate(frame, arms, baseline=None, pairs=[], resamples=RESAMPLES)
     return {(e.arm, e.sampling): cells.share(e) for e in found if e.name == "accuracy"}

@@ -3,8 +3,8 @@
     task: {questions: {test: exam.csv, question: Problem, answer: Short Answer, grader: math}}
 
 Where ``question`` or ``answer`` is not given, the field is found by its usual names (question, problem, prompt, ...;
-answer, expected_answer, ...), in each file by itself. Unlike the benchmarks it can have a training file, too: a
-question of the test split is left out of it.
+answer, expected_answer, ...), in each file by itself; a field ``Body`` is asked with it. Unlike the benchmarks it can
+have a training file, too: a question of the test split is left out of it.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from understudy.formats._names import roles
 from understudy.protocols import Grader
 from understudy.registry import Piece, build, entry
 from understudy.tasks._benchmark import Benchmark, Files, Row, Sample, text_in
+from understudy.tasks.svamp import after_body
 from understudy.types import Skip, Split
 
 SAMPLE: Sample = {
@@ -63,7 +64,8 @@ class Questions(Benchmark):
         named = (self.question,) if isinstance(self.question, str) else self.question or _usual(row, "prompt")
         texts = [text_in(row, (field,)) for field in named]
         missing = next((text for text in texts if isinstance(text, Skip)), None)
-        return missing or " ".join(map(str, texts)) or Skip("it has no question")
+        asked = missing or " ".join(map(str, texts)) or Skip("it has no question")
+        return asked if self.question or isinstance(asked, Skip) else after_body(row, asked)
 
     def gold(self, row: Row) -> str | Skip:
         """The field of the answer."""

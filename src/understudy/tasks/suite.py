@@ -5,7 +5,7 @@
         train: {questions: {train: train.jsonl}}
         test: {MATH500: {math500: {test: math500.jsonl}}, AIME24: {aime: {test: aime_2024.jsonl}}}
 
-Every figure of a study is given for each set by itself: a mean over sets of unlike size and kind says little.
+A study's figures and comparisons are given for each set by itself: a mean over sets of unlike size says little.
 """
 
 from collections.abc import Mapping, Sequence

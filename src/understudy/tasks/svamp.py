@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from understudy.registry import entry
-from understudy.tasks._benchmark import Benchmark, Row, Sample, text_in, whole
+from understudy.tasks._benchmark import Benchmark, Row, Sample, first, text_in, whole, written
 from understudy.types import Skip
 
+BODY = ("Body", "body")
 SAMPLE: Sample = {
     "train": (
         {
@@ -51,15 +52,22 @@ class Svamp(Benchmark):
     kept: ClassVar = {"id": ("ID", "id"), "type": ("Type",)}
 
     def prompt(self, row: Row) -> str | Skip:
-        """Body and question; a body without a mark at its end gets a full stop, as in common evaluation code."""
-        body, question = text_in(row, ("Body", "body")), text_in(row, ("Question", "question"))
+        """Body and question."""
+        body, question = text_in(row, BODY), text_in(row, ("Question", "question"))
         if isinstance(body, Skip):
             return body
-        if isinstance(question, Skip):
-            return question
-        return f"{body}{'' if body[-1] in '.,;:?!' else '.'} {question}"
+        return question if isinstance(question, Skip) else after_body(row, question)
 
     def gold(self, row: Row) -> str | Skip:
         """A number, without decimals that say nothing."""
         text = super().gold(row)
         return text if isinstance(text, Skip) else whole(text)
+
+
+def after_body(row: Row, question: str) -> str:
+    """The question after the ``Body`` of its row, where that has one: the story that it is asked of.
+
+    A body without a mark at its end gets a full stop, as in common evaluation code.
+    """
+    body = written(first(row, BODY))
+    return question if body is None else f"{body}{'' if body[-1] in '.,;:?!' else '.'} {question}"

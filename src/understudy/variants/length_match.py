@@ -1,6 +1,7 @@
 """The text made as long as another arm's, so that length is no difference between the two.
 
 vary: {length-match: {to: 120}}
+vary: {length-match: {arm: SBS}}
 vary: {length-match: {to: runs/plain/traces/train/SBS.parquet}}
 """
 
@@ -27,22 +28,27 @@ NEAR = 0.1
 @entry
 @dataclass(frozen=True)
 class LengthMatch:
-    """Makes every trace ``to`` words long, ± 10 %; ``to`` is a number, or a table of the traces of another arm.
+    """Makes every trace ``to`` words long, ± 10 %; or as long as those of another ``arm`` of the study.
 
-    With a table, a trace gets the length of the other arm's trace of its problem (the mean of several). Steps are left
-    out ``how``: ``choose`` takes them out at random, the first and the last aside, and keeps the order; ``cut`` cuts
-    the end off. A trace that is too short cannot be made longer and is left out, as is one whose steps are too long to
-    come near: alignment then leaves out their problems in every arm.
+    ``to`` is a number, or a table of traces. With a table, or an arm, a trace gets the length of the other trace of its
+    problem (the mean of several). Steps are left out ``how``: ``choose`` takes them out at random, the first and the
+    last aside, and keeps the order; ``cut`` cuts the end off. A trace that is too short cannot be made longer and is
+    left out, as is one whose steps are too long to come near: alignment then leaves out their problems in every arm.
     """
 
-    to: int | str
+    to: int | str | None = None
+    arm: str | None = None
     how: Literal["choose", "cut"] = "choose"
     root: Path = Path()
+    traces: Path | None = None
 
     keeps: ClassVar[frozenset[str]] = frozenset({"ending", "order"})
     makes: ClassVar[frozenset[str]] = frozenset()
 
     def __post_init__(self) -> None:
+        """Refuse what cannot be meant. Where the table of the ``arm``'s ``traces`` is, a study knows only later."""
+        if (self.to is None) == (self.arm is None):
+            raise StudyError("length-match needs to or arm, one of them", "{to: 120}, {to: TABLE} or {arm: ARM}")
         if isinstance(self.to, int) and self.to < 1:
             raise StudyError(f"length-match cannot make traces of {self.to} words", "to is 1 or more, or a table")
         _ = self._lengths
@@ -50,16 +56,19 @@ class LengthMatch:
     @cached_property
     def _lengths(self) -> Mapping[str, float]:
         """Words of each problem's traces, if a table says it. Raises ``InputError`` if that is none of ours."""
-        if isinstance(self.to, int):
+        table = self.root / self.to if isinstance(self.to, str) else self.traces
+        if table is None:
             return {}
         found = defaultdict(list)
-        for trace in tables.read_records(Trace, self.root / self.to):
+        for trace in tables.read_records(Trace, table):
             if trace.error is None and (length := _text.counted([_text.shown(trace)])):
                 found[trace.problem_id].append(length)
         return {name: mean(lengths) for name, lengths in found.items()}
 
     def vary(self, trace: Trace, problem: Problem, rng: Random) -> Trace | Skip:
         """The trace with as many of its steps as are that long; skipped if that is not possible."""
+        if self.arm is not None and self.traces is None:
+            raise StudyError(f"there are no traces of an arm '{self.arm}' here", "arm is for studies; else to: TABLE")
         wanted = self.to if isinstance(self.to, int) else self._lengths.get(trace.problem_id)
         text = _text.read(trace)
         if text is None or wanted is None:
