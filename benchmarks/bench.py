@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks import bench_collect, bench_curate, bench_style, bench_verify
+from benchmarks import bench_collect, bench_curate, bench_generate, bench_style, bench_train, bench_verify
 from benchmarks.timing import alternate, line, same, timed
 
 from understudy.executors.local import ENVIRONMENT
@@ -50,6 +50,10 @@ def main() -> None:
         bench_verify.verify()
     if chosen.only in (None, "training", "generation"):
         students(chosen.only)
+    if chosen.only in (None, "training"):
+        bench_train.train()
+    if chosen.only in (None, "generation"):
+        bench_generate.generate()
     if chosen.only in (None, "collect"):
         bench_collect.collect()
     if chosen.only in (None, "curate"):
@@ -79,7 +83,7 @@ def training(student: Path, folder: Path) -> None:
     examples = lessons(student)
     recipe = Recipe(num_train_epochs=1)
     lengths = [len(example.ids) for example in examples]
-    batches = fitting.plan(lengths, recipe.tokens_per_step, 0, 1)
+    batches = fitting.plan(lengths, recipe, 0)
     tokens = sum(lengths[index] for batch in batches for index in batch)
 
     def ours() -> float:
@@ -94,11 +98,10 @@ def training(student: Path, folder: Path) -> None:
 def bare_loop(student: Path, examples: Sequence[Any], batches: Sequence[Sequence[int]], recipe: Recipe) -> float:
     """Forward, backward, clip, step. Returns the mean loss of the last quarter, as ``fit`` logs it."""
     import torch
+    from torch.nn.utils.rnn import pad_sequence
     from transformers import get_scheduler
 
-    from understudy.train.fitting import _Collator
-
-    model, tokenizer = load(student)
+    model, _ = load(student)
     betas = (recipe.adam_beta1, recipe.adam_beta2)
     optimizer = torch.optim.AdamW(
         [
@@ -111,10 +114,14 @@ def bare_loop(student: Path, examples: Sequence[Any], batches: Sequence[Sequence
     )
     settings = {"min_lr_rate": recipe.min_lr_rate}
     schedule = get_scheduler("cosine_with_min_lr", optimizer, 10, len(batches), scheduler_specific_kwargs=settings)
-    collate, losses = _Collator(tokenizer.pad_token_id), []
+    ids = [torch.tensor(example.ids) for example in examples]
+    labels = [row.where(torch.tensor(one.weights) > 0, -100) for row, one in zip(ids, examples, strict=True)]
+    losses = []
     model.train()
     for batch in batches:
-        loss = model(**collate([examples[index] for index in batch])).loss
+        rows = pad_sequence([ids[index] for index in batch], batch_first=True)
+        wanted = pad_sequence([labels[index] for index in batch], batch_first=True, padding_value=-100)
+        loss = model(input_ids=rows, labels=wanted).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.max_grad_norm)
         optimizer.step()
@@ -180,7 +187,7 @@ def lessons(student: Path) -> list[Any]:
 
     problems: list[Problem] = reach().problems("train", 6 * STEPS, 0)
     traces = list(build("models", Piece("search", {}), task=reach()).generate(problems, Sampling()))
-    return encode(load(student)[1], traces * 3, {p.problem_id: p for p in problems}, "bench", 512)
+    return encode(load(student)[1], traces * 3, {p.problem_id: p for p in problems}, "bench", 512, Recipe())
 
 
 def load(student: Path) -> tuple[Any, Any]:

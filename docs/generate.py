@@ -77,7 +77,7 @@ def all_tables() -> Iterator[str]:
     """The columns of every table of a run directory, and of those that ``profile`` makes."""
     from understudy import contrast, profile
     from understudy.compare.outcomes import OUTCOMES
-    from understudy.report.contents import TRAINING
+    from understudy.train.summary import TRAINED
     from understudy.uptake import UPTAKE
     from understudy.vary import ALIGNED, CHECKS, MOVED
 
@@ -95,7 +95,7 @@ def all_tables() -> Iterator[str]:
     yield from columns("Moved", said_of("vary", "MOVED"), MOVED)
     yield from columns("Aligned", said_of("vary", "ALIGNED"), ALIGNED)
     yield from columns("Uptake", said_of("uptake", "UPTAKE"), UPTAKE)
-    yield from columns("Training", of(import_module("understudy.stages").gather_training), TRAINING)
+    yield from columns("Training", said_of("train.summary", "TRAINED"), TRAINED)
     yield "The tables of a comparison of two corpora (`understudy.contrast`), which are in no run directory:\n"
     for heading, name in {"Contrast": "ROWS", "Carriers": "CARRIERS", "Changes": "CHANGES"}.items():
         yield from columns(heading, said_of("contrast", name), getattr(contrast, name))

@@ -40,7 +40,7 @@ PROTOCOLS = {
     "graders": Grader,
     "formats": Format,
 }
-NEEDS_A_FILE = {"file", "openai", "served", "transformers"}  # tested in test_real_files, _endpoint, _served, _students
+NEEDS_A_FILE = {"hf", "file", "openai", "served", "transformers"}  # tested in test_hf, _real_files, _endpoint, _served
 NEEDS_A_MODEL = {"judge", "trace-summary", "post-hoc"}  # tested with models of their own: test_verify, test_rewriting
 NEEDS_A_MODEL |= {"st-hc", "sbs", "length-match"}  # tested with what they need in test_variants
 NEEDS_MORE = NEEDS_A_FILE | NEEDS_A_MODEL

@@ -1,12 +1,10 @@
-"""Training and sampling: the order of batches, what the loss counts, exact resume, samples that stand alone."""
+"""The embedded student: what it learns from, what is refused, samples that stand alone."""
 
 import hashlib
 import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from understudy import registry
 from understudy.errors import ContaminationError, InputError, StudyError
@@ -19,7 +17,7 @@ torch = pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("transformers", reason="the extra train is not installed")
 
 from understudy.train.examples import Example, encode  # noqa: E402
-from understudy.train.fitting import IGNORED, _Collator, fit, plan  # noqa: E402
+from understudy.train.fitting import fit  # noqa: E402
 
 REACH = registry.build("tasks", Piece("reach", {}))
 TINY = {"width": 32, "layers": 1, "heads": 2, "base_tokens": 4000, "tokens_per_step": 512}
@@ -54,42 +52,6 @@ def tokenizer(start: Path):
     return AutoTokenizer.from_pretrained(start)
 
 
-# --- batches ---
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    lengths=st.lists(st.integers(1, 200), min_size=1, max_size=80),
-    epochs=st.integers(1, 3),
-    seed=st.integers(),
-)
-def test_every_epoch_holds_every_example_once_within_the_budget_of_a_step(lengths, epochs, seed) -> None:
-    batches = plan(lengths, 256, seed, epochs)
-    seen = sorted(index for batch in batches for index in batch)
-    assert seen == sorted(list(range(len(lengths))) * epochs)
-    for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= 256
-
-
-@settings(max_examples=60, deadline=None)
-@given(lengths=st.lists(st.integers(1, 50), min_size=1, max_size=40), tokens=st.integers(1, 5000))
-def test_a_budget_of_tokens_is_met_within_a_batch(lengths, tokens) -> None:
-    batches = plan(lengths, 100, 0, 1, tokens)
-    sizes = [sum(lengths[i] for i in batch) for batch in batches]
-    assert sum(sizes) >= tokens > sum(sizes[:-1])
-
-
-def test_the_order_follows_from_the_seed() -> None:
-    lengths = [n % 17 + 1 for n in range(200)]
-    assert plan(lengths, 64, 1, 2) == plan(lengths, 64, 1, 2) != plan(lengths, 64, 2, 2)
-
-
-def test_half_an_epoch_is_half_the_batches() -> None:
-    lengths = [10] * 100
-    assert len(plan(lengths, 100, 0, 0.5)) == 5
-    assert len(plan(lengths, 100, 0, 1.5)) == 15
-
-
 # --- what is learned ---
 
 
@@ -101,8 +63,6 @@ def test_the_loss_counts_the_completion_and_its_end_only(tokenizer) -> None:
         assert learned == f"<think> {trace.reasoning} </think> {trace.response} <eos>"
         given = tokenizer.decode([i for i, yes in zip(example.ids, example.weights, strict=True) if not yes])
         assert given == f"<bos> {PROBLEMS[trace.problem_id].prompt}"
-    batch = _Collator(tokenizer.pad_token_id)(examples)
-    assert int((batch["labels"] != IGNORED).sum()) == sum(sum(e.weights) for e in examples)
 
 
 @pytest.mark.parametrize("name", ["search", "template", "plain"])
@@ -113,25 +73,12 @@ def test_the_tokenizer_writes_every_trace_back_as_it_was(tokenizer, name: str) -
         assert len(ids) <= len(trace.reasoning.split())
 
 
-def test_padding_does_not_change_what_an_example_contributes(start: Path, tokenizer) -> None:
-    """Examples in one batch do not see each other, nor the padding: the batch's loss is the mean of their own."""
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(start).eval()
-    long, short = encode(tokenizer, [teacher("template")[0], teacher("plain")[1]], PROBLEMS, "x", 512, Recipe())
-    collate = _Collator(tokenizer.pad_token_id)
-    with torch.no_grad():
-        alone = [float(model(**collate([e])).loss) * sum(e.weights) for e in (long, short)]
-        together = float(model(**collate([long, short])).loss) * (sum(long.weights) + sum(short.weights))
-    assert together == pytest.approx(sum(alone), rel=1e-4)
-
-
 def test_two_steps_of_training_lower_the_loss(start: Path, tokenizer, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM
 
     examples = encode(tokenizer, teacher("template"), PROBLEMS, "ST-HC", 512, Recipe())
     model = AutoModelForCausalLM.from_pretrained(start)
-    batch = _Collator(0)(examples)
+    batch = {"input_ids": torch.tensor([examples[0].ids]), "labels": torch.tensor([examples[0].ids])}
     with torch.no_grad():
         before = float(model(**batch).loss)
     summary = fit(model, tokenizer, examples, Recipe(num_train_epochs=3), 0, tmp_path / "s", silent)
@@ -139,36 +86,6 @@ def test_two_steps_of_training_lower_the_loss(start: Path, tokenizer, tmp_path: 
         assert float(AutoModelForCausalLM.from_pretrained(tmp_path / "s")(**batch).loss) < before - 0.1
     assert summary["tokens"] == 3 * sum(len(e.ids) for e in examples)
     assert json.loads((tmp_path / "s" / "training.json").read_text()) == summary
-
-
-def test_an_interrupted_training_ends_with_the_same_bytes(start: Path, tokenizer, tmp_path: Path, monkeypatch) -> None:
-    from transformers import AutoModelForCausalLM
-
-    from understudy.train import fitting
-
-    monkeypatch.setattr(fitting, "SAVE_STEPS", 3)
-    examples = encode(tokenizer, teacher("template"), PROBLEMS, "ST-HC", 512, Recipe())
-    recipe = Recipe(num_train_epochs=4, tokens_per_step=256)
-
-    def once(directory: Path, report) -> None:
-        model = AutoModelForCausalLM.from_pretrained(start)
-        fit(model, tokenizer, examples, recipe, 0, directory, report)
-
-    class Killed(Exception):
-        pass
-
-    def kill(done: int, total: int) -> None:
-        assert total > 30
-        if done >= 20:
-            raise Killed
-
-    once(tmp_path / "whole", silent)
-    with pytest.raises(Killed):
-        once(tmp_path / "cut", kill)
-    steps = []
-    once(tmp_path / "cut", lambda done, total: steps.append(done))
-    assert min(steps) >= 20, "it started again from the beginning"
-    assert content(tmp_path / "cut") == content(tmp_path / "whole")
 
 
 def test_the_same_seed_trains_the_same_student_and_another_does_not(student, start: Path, tmp_path: Path) -> None:

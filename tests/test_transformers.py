@@ -1,6 +1,7 @@
 """Local checkpoints as teachers: padding changes nothing, texts end where they end, and what cannot be used is said."""
 
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -360,17 +361,25 @@ def test_a_name_on_a_hub_is_refused_with_what_to_give() -> None:
 
 def test_every_row_is_reported_once(llama: Path) -> None:
     told: list[tuple[int, int]] = []
+    notes: list[str] = []
     tallies: list[tuple[int, int, int]] = []
     problems = [*PROBLEMS, Problem("long", "t", "cat " * 300, None, "test")]
+
+    def report(done: int, total: int, note: str = "") -> None:
+        told.append((done, total))
+        notes.append(note)
+
     traces = written(
         llama,
         LONG,
         problems,
-        report=lambda done, total: told.append((done, total)),
+        report=report,
         watch=lambda tally: tallies.append((tally.done, tally.errors, tally.completion_tokens)),
     )
     assert told == [(n, 10) for n in range(1, 11)]
     assert tallies[-1] == (10, 2, sum(trace.usage.completion_tokens or 0 for trace in traces))
+    cut = 100 * sum(trace.finish_reason == "length" for trace in traces) / 8
+    assert re.fullmatch(rf"[1-9][0-9,]* tokens/s, {cut:.0f} % truncated, [0-9.]+ GB, 0:00:00 left", notes[-1])
 
 
 def test_collect_asks_a_local_checkpoint(llama: Path, tmp_path: Path) -> None:
@@ -387,19 +396,24 @@ def test_collect_asks_a_local_checkpoint(llama: Path, tmp_path: Path) -> None:
     assert traces[0].metadata["prompt"] == QUESTIONS[0] and max(t.usage.completion_tokens for t in traces) == 30
     first = out.read_bytes()
     assert CliRunner().invoke(app, command).exit_code == 0 and out.read_bytes() == first
-    assert not list(tmp_path.glob("*journal*"))
+    assert len((tmp_path / "traces.journal.jsonl").read_text().splitlines()) == 1 + 8
 
 
-def test_an_interrupted_collection_does_not_promise_a_journal(llama: Path, tmp_path: Path, capsys) -> None:
+def test_an_interrupted_collection_goes_on_from_its_journal(llama: Path, tmp_path: Path, capsys) -> None:
     from typer import Exit
 
     from understudy.cli import collecting
 
-    def interrupt(done: int, total: int) -> None:
-        raise KeyboardInterrupt
+    def interrupt(done: int, total: int, note: str = "") -> None:
+        if done == 3:
+            raise KeyboardInterrupt
 
+    journal = tmp_path / "journal.jsonl"
+    interrupted = Transformers(str(llama), batch_size=2, report=interrupt, journal=journal)
     with pytest.raises(Exit):
-        collecting.write(Transformers(str(llama), report=interrupt), PROBLEMS, LONG, tmp_path / "traces.parquet")
-    said = capsys.readouterr().err
-    assert "nothing was written" in said and "in the journal" not in said
-    assert not list(tmp_path.iterdir())
+        collecting.write(interrupted, PROBLEMS, LONG, tmp_path / "traces.parquet")
+    assert "every answer is in the journal" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["journal.jsonl"]
+    seen: list[int] = []
+    traces = written(llama, LONG, journal=journal, watch=lambda tally: seen.append(tally.known))
+    assert traces == written(llama, LONG) and max(seen) == 3

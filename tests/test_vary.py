@@ -116,7 +116,15 @@ def test_problems_that_an_arm_lacks_are_left_out_of_every_arm_and_counted() -> N
     assert kept == ["a", "c", "d"] and aligned.filter(problem_id="b")["lacking"].to_list() == [["B", "C"]]
     (row,) = check_aligned(aligned).iter_rows(named=True)
     assert (row["arm"], row["value"], row["n"], row["dropped"]) == ("A", 0.75, 4, 1)
-    assert json.loads(row["dropped_reasons"]) == {"no trace in B": 1, "no trace in C": 1}
+    assert json.loads(row["dropped_reasons"]) == {"no finished trace in B": 1, "no finished trace in C": 1}
+
+
+def test_a_trace_that_was_cut_off_is_none_to_train_on() -> None:
+    cut = arm("B", "ab").with_columns(
+        finish_reason=pl.when(problem_id="b").then(pl.lit("length")).otherwise("finish_reason")
+    )
+    aligned = align({"A": arm("A", "ab"), "B": cut})
+    assert aligned.filter(problem_id="b")["lacking"].to_list() == [["B"]]
 
 
 def test_alignment_that_drops_nothing_says_nothing() -> None:

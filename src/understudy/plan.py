@@ -43,8 +43,6 @@ class _Planner:
         self.devices = 0
         if study.student:
             student = registry.build("students", study.student, task=task, root=root)
-            if study.engine.name != "transformers":  # which wants a path that is not there yet
-                registry.build("models", study.engine, root=root)
             if isinstance(student, AdvisedStudent):
                 self.advised, self.devices = student.advised(), 1
         for arm in study.arms.values():

@@ -4,7 +4,6 @@ Every function has the form ``(inputs, output, parameters, report)`` and runs in
 plain values, so that they can be hashed.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -202,15 +201,10 @@ def train_student(inputs: Paths, output: Path, parameters: Parameters, report: R
 
 
 def gather_training(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:
-    """What every training took: examples, epochs, steps, tokens, final loss."""
-    rows = []
-    for role, path in inputs.items():
-        arm, _, seed = role.rpartition("/")
-        summary = json.loads((path / "training.json").read_text(encoding="utf-8"))
-        rows.append({"arm": arm, "seed": int(seed), **summary})
-    types = {"arm": pl.String(), "seed": pl.Int64(), "examples": pl.Int64(), "epochs": pl.Float64()}
-    schema = pl.Schema({**types, "steps": pl.Int64(), "tokens": pl.Int64(), "final_loss": pl.Float64()})
-    tables.write(pl.DataFrame(rows, schema=schema), output, "training")
+    """What every training took: examples, epochs, steps, tokens, final loss; and the traces that it left out, why."""
+    from understudy.train.summary import summaries
+
+    tables.write(summaries(inputs), output, "training")
 
 
 def gather_checks(inputs: Paths, output: Path, parameters: Parameters, report: Report) -> None:

@@ -6,17 +6,20 @@
 ``plan`` turns a study into stages, ``conduct`` does those that are not done yet, as many at once as there are workers.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from understudy import registry, tables, yaml
 from understudy.config import Study, dump, find, load
 from understudy.executors.local import Local, accelerators
 from understudy.plan import plan
 from understudy.protocols import Report
-from understudy.rundir import RunDirectory, Stage, keys
+from understudy.rundir import RunDirectory, Stage, keys, write_text
+from understudy.types import Estimate, Recipe
 
 TRAINING = 50
 """Seconds from which a stage counts as long when it is decided which one starts first."""
@@ -62,7 +65,9 @@ def run(
     """Run a study, or go on with one, and write its report. Returns the run directory (default ``runs/NAME``)."""
     path = find(str(study))
     resolved = load(path, overrides)
-    planned = plan(resolved, data_root(resolved, path))
+    root = data_root(resolved, path)
+    planned = plan(resolved, root)
+    _refuse_missing(resolved, planned, root)
     directory = Path(out) if out else Path("runs") / resolved.study
     with RunDirectory(directory) as place:
         place.claim(resolved.study, dump(resolved), resolved.seeds, update)
@@ -71,12 +76,43 @@ def run(
         from understudy.report import build
 
         build(directory)
+        _describe_students(directory, planned)
     return directory
 
 
 def data_root(study: Study, path: Path) -> Path:
     """The folder that paths in a study are relative to: its ``data``, itself relative to the study file."""
     return (path.parent / Path(study.data or ".").expanduser()).resolve()
+
+
+def _refuse_missing(study: Study, planned: Mapping[str, Stage], root: Path) -> None:
+    """What trains and samples must be installed before anything is collected. Raises the user's mistake."""
+    from understudy.train.adapters import refuse_missing
+
+    for stage in planned.values():
+        if "recipe" in stage.parameters:
+            refuse_missing(Recipe(**stage.parameters["recipe"]))
+    if study.student and study.engine.name != "transformers":  # which wants a path that is not there yet
+        registry.build("models", study.engine, root=root)
+
+
+def _describe_students(directory: Path, planned: Mapping[str, Stage]) -> None:
+    """Write the card of every student that was trained, with what it scored."""
+    from understudy.train.card import card
+
+    study = yaml.parse((directory / "study.yaml").read_text(encoding="utf-8"), "study.yaml")
+    estimates = tables.read_records(Estimate, directory / "estimates.parquet")
+    for stage in planned.values():
+        if "recipe" in stage.parameters:
+            place, about = directory / stage.output, stage.parameters
+            summary = _json(place / "training.json")
+            source = _json(directory / planned[stage.inputs["start"]].output / "source.json")
+            text = card(about["arm"], about["seed"], study, about["recipe"], summary, estimates, source or None)
+            write_text(place / "README.md", text)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
 def conduct(planned: Mapping[str, Stage], place: RunDirectory, workers: int, display: Display) -> None:

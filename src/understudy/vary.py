@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from understudy.errors import StudyError
+from understudy.exchange import UNFINISHED
 from understudy.protocols import BatchVariant, Variant
 from understudy.randomness import stream
 from understudy.rows import Census
@@ -129,18 +130,19 @@ def moved(arm: str, name: str, before: pl.DataFrame, after: pl.DataFrame) -> pl.
 
 
 def align(arms: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Which arms have a trace of which problem that did not fail, as ``ALIGNED``; in the order of the first arm.
+    """Which arms have a finished trace of which problem, as ``ALIGNED``; in the order of the first arm.
 
     Raises ``StudyError`` if there is no problem that every arm has.
     """
-    held = {arm: set(traces.filter(pl.col("error").is_null())["problem_id"]) for arm, traces in arms.items()}
+    unfinished = pl.any_horizontal(*UNFINISHED.values())
+    held = {arm: set(traces.filter(~unfinished)["problem_id"]) for arm, traces in arms.items()}
     every = dict.fromkeys(name for traces in arms.values() for name in traces["problem_id"])
     rows = [(name, [arm for arm in arms if name in held[arm]]) for name in every]
     table = [(name, having, [arm for arm in arms if arm not in having]) for name, having in rows if having]
     if arms and all(lacking for _, _, lacking in table):
         fewest = min(held, key=lambda arm: len(held[arm]))
         raise StudyError(
-            f"no problem has a trace in every arm ('{fewest}' has traces of {len(held[fewest]):,})",
+            f"no problem has a finished trace in every arm ('{fewest}' has traces of {len(held[fewest]):,})",
             "see why in the column error of its traces, or set align: false",
         )
     return pl.DataFrame(table, schema=ALIGNED, orient="row")
@@ -153,7 +155,7 @@ def check_aligned(aligned: pl.DataFrame) -> pl.DataFrame:
         lacking = held.filter(pl.col("lacking").list.len() > 0)["lacking"].explode()
         left_out = held.height - held.filter(pl.col("lacking").list.len() == 0).height
         if left_out:
-            reasons = {f"no trace in {other}": number for other, number in Counter(lacking).items()}
+            reasons = {f"no finished trace in {other}": number for other, number in Counter(lacking).items()}
             claim, share = "has the problems of every arm", 1 - left_out / held.height
             rows.append((arm, "aligned", claim, share, held.height, left_out, json.dumps(reasons)))
     return pl.DataFrame(rows, schema=CHECKS, orient="row")

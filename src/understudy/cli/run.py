@@ -108,10 +108,27 @@ def _dropped(directory: Path) -> list[str]:
     checks = tables.read(directory / "checks.parquet").unique(
         ["arm", "variant", "dropped_reasons"], maintain_order=True
     )
-    return [
+    sentences = [
         visible(f"arm {row['arm']}: {row['dropped']:,} rows not used by {row['variant']}: {reasons(row)}")
         for row in checks.iter_rows(named=True)
         if row["dropped"]
+    ]
+    return sentences + _untrained(directory)
+
+
+def _untrained(directory: Path) -> list[str]:
+    """A sentence for every arm of whose traces some were not trained on."""
+    from json import loads
+
+    from understudy import tables
+    from understudy.cli.screen import visible
+
+    path = directory / "training.parquet"
+    rows = tables.read(path).unique("arm", maintain_order=True).rows(named=True) if path.exists() else []
+    return [
+        visible(f"arm {row['arm']}: {row['dropped']:,} traces not trained on: {', '.join(loads(row['left_out']))}")
+        for row in rows
+        if row.get("dropped")
     ]
 
 

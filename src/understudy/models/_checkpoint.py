@@ -23,6 +23,8 @@ SMALL = 10_000_000
 HARMONY = ("<|start|>", "<|end|>", "<|call|>")
 """What parts the messages of gpt-oss from each other; ``markers`` reads it."""
 TAGS = {tag for pair in (*markers.TAGS, *markers.WRAPPERS) for tag in pair}
+TOKENIZERS = ("tokenizer*", "vocab*", "*.model", "*.tiktoken", "tekken.json")
+"""Files of which a tokenizer has one."""
 PLAIN_HINT = "template: plain gives the model the prompt and a line break, which is what a base model can go on from"
 
 
@@ -100,7 +102,8 @@ def load(directory: Path, device: Device | None) -> Checkpoint:
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # what it warns of is an error here, or no concern of the user's
-    tokenizer, model = _tokenizer(directory), _model(directory, _place(directory, device))
+    tokenizer = read_tokenizer(directory)
+    model = read_model(directory, **_placed(_place(directory, device)))
     ends = _ends(model.generation_config.eos_token_id, tokenizer.eos_token_id)
     _forget_habits(model, ends)
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
@@ -109,16 +112,20 @@ def load(directory: Path, device: Device | None) -> Checkpoint:
 
 def render(tokenizer: Any, prompts: Sequence[str]) -> list[str]:
     """Each prompt as a user's message, up to where the model starts to write. Raises ``InputError``."""
+    return render_chats(tokenizer, [[{"role": "user", "content": prompt}] for prompt in prompts], True)
+
+
+def render_chats(tokenizer: Any, chats: Sequence[list[dict[str, str]]], open_turn: bool) -> list[str]:
+    """Each conversation as the chat template writes it; ``open_turn``: and up to where the model starts to write."""
     from jinja2 import TemplateError
 
     where = tokenizer.name_or_path
     if not tokenizer.chat_template:
         raise InputError(f"{where}: its tokenizer has no chat template", PLAIN_HINT)
-    chats = [[{"role": "user", "content": prompt}] for prompt in prompts]
     try:
-        texts: list[str] = tokenizer.apply_chat_template(chats, add_generation_prompt=True, tokenize=False)
+        texts: list[str] = tokenizer.apply_chat_template(list(chats), add_generation_prompt=open_turn, tokenize=False)
     except (TemplateError, ValueError, TypeError) as error:
-        raise InputError(f"{where}: its chat template fails ({_first_line(error)})", PLAIN_HINT) from None
+        raise InputError(f"{where}: its chat template fails ({first_line(error)})", PLAIN_HINT) from None
     return texts
 
 
@@ -136,23 +143,34 @@ def _opens(text: str) -> bool:
     return text.rstrip().endswith(tuple(start for start, _ in markers.TAGS))
 
 
-def _tokenizer(directory: Path) -> Any:
+def read_tokenizer(directory: Path) -> Any:
+    """The tokenizer of a checkpoint. Raises ``InputError`` if there is none that can be read."""
     from transformers import AutoTokenizer
 
     try:
+        if not any(any(directory.glob(pattern)) for pattern in TOKENIZERS):  # the library would make an empty one
+            raise FileNotFoundError("there is none")
         return AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # what is read decides what is raised, bare ``Exception`` included
         raise InputError(
-            f"{directory} has no tokenizer that can be read ({_first_line(error)})",
+            f"{directory} has no tokenizer that can be read ({first_line(error)})",
             "tokenizer.json and tokenizer_config.json belong beside config.json",
         ) from None
 
 
-def _model(directory: Path, device: Device) -> Any:
+def _placed(device: Device) -> dict[str, Any]:
     import torch
+
+    return {"dtype": torch.float32} if device == "cpu" else {"dtype": torch.bfloat16, "device_map": {"": device}}
+
+
+def read_model(directory: Path, **options: Any) -> Any:
+    """The model of a checkpoint, with ``options`` of ``from_pretrained``; it is not in training mode.
+
+    Raises ``InputError`` if it cannot be read or its weights are not whole.
+    """
     from transformers import AutoModelForCausalLM
 
-    options = {"dtype": torch.float32} if device == "cpu" else {"dtype": torch.bfloat16, "device_map": {"": device}}
     try:
         model, found = AutoModelForCausalLM.from_pretrained(
             directory,
@@ -164,7 +182,7 @@ def _model(directory: Path, device: Device) -> Any:
         )
     except Exception as error:  # as above
         hint = "it needs config.json, and weights of that shape as safetensors, whole"
-        raise InputError(f"{directory} cannot be read ({_first_line(error)})", hint) from None
+        raise InputError(f"{directory} cannot be read ({first_line(error)})", hint) from None
     if missing := sorted(found["missing_keys"]):
         raise InputError(
             f"{directory} lacks {len(missing):,} of the model's weights, for instance {missing[0]}",
@@ -212,5 +230,6 @@ def _hidden(tokenizer: Any) -> frozenset[int]:
     return frozenset(token for token, text in special.items() if text not in kept)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error of a library says, as a part of a sentence."""
     return str(error).strip().partition("\n")[0].rstrip(".")[:300] or type(error).__name__

@@ -1,13 +1,17 @@
-"""Decoding many prompts together: padded on the left, so that all of them go on at the same place.
+"""How a token is drawn; and decoding for models whose cache is not of keys and values alone, such as state-space ones.
 
     for rows in batches(lengths, limits, size=16, tokens=50_000): ...
     for row, tokens in decode(model, prompts, limits, ends, draw): ...
+
+All others are decoded by ``_batching``. Here prompts are padded on the left, so that all of a batch go on at the same
+place, and the library's ``generate`` decodes them.
 
 Sampling draws one uniform number a row and step from the row's own stream and looks it up in the cumulative
 distribution: a sample does not depend on what else is in its batch.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -81,20 +85,10 @@ def _until(ids: list[int], ends: Sequence[int]) -> list[int]:
 
 
 class Draw:
-    """Replaces the logits by a choice: inverse-transform sampling with a stream a row, left to a greedy decoder.
+    """Replaces the logits by a choice, left to a greedy decoder; ``uniform`` has a row of random numbers for each."""
 
-    With ``top_p`` only the likeliest tokens are drawn from, as few as reach that probability together (nucleus
-    sampling, Holtzman et al. 2020).
-    """
-
-    def __init__(
-        self, seeds: Sequence[int], temperature: float, top_p: float | None, steps: int, start: int, device: Any
-    ) -> None:
-        import torch
-
-        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        self.uniform = torch.stack([torch.rand(steps, generator=g) for g in generators]).to(device)
-        self.temperature, self.top_p, self.start = temperature, top_p, start
+    def __init__(self, choice: "Choice", uniform: "torch.Tensor", start: int) -> None:
+        self.choice, self.uniform, self.start = choice, uniform, start
 
     def keep(self, rows: "torch.Tensor") -> None:
         """Go on with these rows of the batch only."""
@@ -103,13 +97,38 @@ class Draw:
     def __call__(self, ids: "torch.Tensor", logits: "torch.Tensor") -> "torch.Tensor":
         import torch
 
+        token = self.choice(logits, self.uniform[:, ids.shape[1] - self.start, None])
+        return torch.full_like(logits, -torch.inf).scatter_(1, token[:, None], 0.0)
+
+
+def uniforms(seeds: Sequence[int], steps: int) -> "torch.Tensor":
+    """A row of ``steps`` numbers in [0, 1) from the stream of each seed."""
+    import torch
+
+    return torch.stack([torch.rand(steps, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Inverse-transform sampling: a uniform number a row picks a token from the cumulative distribution.
+
+    With ``top_p`` only the likeliest tokens are drawn from, as few as reach that probability together (nucleus
+    sampling, Holtzman et al. 2020).
+    """
+
+    temperature: float
+    top_p: float | None = None
+
+    def __call__(self, logits: "torch.Tensor", uniform: "torch.Tensor") -> "torch.Tensor":
+        """Tokens, one a row, of logits (rows, vocabulary) and uniform numbers (rows, 1)."""
+        import torch
+
         probability = torch.softmax(logits.double() / self.temperature, -1)
         if self.top_p is not None:
             probability = _nucleus(probability, self.top_p)
         total = probability.cumsum(-1)
-        drawn = self.uniform[:, ids.shape[1] - self.start, None].double() * total[:, -1:]
-        token = torch.searchsorted(total, drawn, right=True).clamp_max(logits.shape[-1] - 1)
-        return torch.full_like(logits, -torch.inf).scatter_(1, token, 0.0)
+        drawn = uniform.double() * total[:, -1:]
+        return torch.searchsorted(total, drawn, right=True)[:, 0].clamp_max(logits.shape[-1] - 1)
 
 
 def _nucleus(probability: "torch.Tensor", top_p: float) -> "torch.Tensor":

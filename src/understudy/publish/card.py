@@ -45,7 +45,7 @@ def readme(name: str, form: str, shards: Shards, found: Statistics, said: Statem
     )
     models, title = found.named("model"), name.rpartition("/")[2]
     return environment.get_template("card.md.jinja").render(
-        header=Markup(_yaml(_header(title, shards, found, said))),  # noqa: S704 (a YAML library wrote it)
+        header=Markup(to_yaml(_header(title, shards, found, said))),  # noqa: S704 (a YAML library wrote it)
         title=title,
         load=Markup(json.dumps(name)),  # noqa: S704 (within a block of code, and JSON has no line ends in texts)
         form=form,
@@ -128,7 +128,7 @@ def _header(title: str, shards: Shards, found: Statistics, said: Statement) -> d
     }
 
 
-def _yaml(value: Mapping[str, Any]) -> str:
+def to_yaml(value: Mapping[str, Any]) -> str:
     """YAML 1.1, in which more words need quotes: Norwegian must not become false in any reader."""
     yaml, text = YAML(typ="safe", pure=True), io.StringIO()
     yaml.version, yaml.width, yaml.default_flow_style = (1, 1), 10_000, False
