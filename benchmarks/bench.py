@@ -9,6 +9,7 @@ for profiling, which uses all cores.
 """
 
 import argparse
+import math
 import os
 import platform
 import statistics
@@ -112,8 +113,8 @@ def bare_loop(student: Path, examples: Sequence[Any], batches: Sequence[Sequence
         betas=betas,
         fused=True,
     )
-    settings = {"min_lr_rate": recipe.min_lr_rate}
-    schedule = get_scheduler("cosine_with_min_lr", optimizer, 10, len(batches), scheduler_specific_kwargs=settings)
+    settings, warm = {"min_lr_rate": recipe.min_lr_rate}, math.ceil(recipe.warmup_ratio * len(batches))
+    schedule = get_scheduler("cosine_with_min_lr", optimizer, warm, len(batches), scheduler_specific_kwargs=settings)
     ids = [torch.tensor(example.ids) for example in examples]
     labels = [row.where(torch.tensor(one.weights) > 0, -100) for row, one in zip(ids, examples, strict=True)]
     losses = []

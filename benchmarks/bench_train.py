@@ -127,7 +127,8 @@ def trl(
     from trl import SFTConfig, SFTTrainer
 
     datasets.disable_progress_bars()
-    order = [made[index] for step in plan([len(example.ids) for example in made], recipe, 0) for index in step]
+    steps = plan([len(example.ids) for example in made], recipe, 0)
+    order = [made[index] for step in steps for index in step]
     rows = [{"input_ids": one.ids, "labels": labels(one)} for one in order]
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=Tokenizer(models.WordLevel({"<pad>": 0, "</s>": 2}, unk_token="<pad>")),
@@ -143,7 +144,7 @@ def trl(
             learning_rate=recipe.learning_rate,
             lr_scheduler_type="cosine_with_min_lr",
             lr_scheduler_kwargs={"min_lr_rate": recipe.min_lr_rate},
-            warmup_steps=10,
+            warmup_steps=math.ceil(recipe.warmup_ratio * len(steps)),
             weight_decay=recipe.weight_decay,
             adam_beta1=recipe.adam_beta1,
             adam_beta2=recipe.adam_beta2,

@@ -129,6 +129,20 @@ def test_an_evaluation_set_has_no_training_problems(name: str, tmp_path: Path) -
         build(name, train=str(tmp_path / "rows.jsonl"))
 
 
+@pytest.mark.parametrize("field", ["unique_id", "id", "ID"])
+def test_an_id_that_two_questions_have_is_refused(field: str, tmp_path: Path) -> None:
+    rows = [{field: name, "problem": f"What is {n}?", "answer": f"{n}"} for n, name in enumerate("aba")]
+    with pytest.raises(
+        InputError, match='rows.jsonl row 1 and rows.jsonl row 3 have the same id "a" and ask something'
+    ):
+        build("math500", test=str(write(tmp_path, rows))).problems("test", None, 0)
+    again = write(tmp_path, [rows[0], rows[0]], "again.jsonl")
+    assert (
+        len(build("math500", test=(str(again), str(write(tmp_path, rows[1:], "more.jsonl")))).problems("test", None, 0))
+        == 3
+    )
+
+
 def test_questions_that_stand_twice_are_one_problem_with_a_count(tmp_path: Path) -> None:
     rows = [{"problem": "a  b?", "answer": "025"}, {"problem": "c?", "answer": "1"}, {"problem": "a b?", "answer": 25}]
     first, second = build("aime", test=str(write(tmp_path, rows))).problems("test", None, 0)

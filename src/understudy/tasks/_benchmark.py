@@ -30,6 +30,7 @@ Sample = Mapping[Split, tuple[Row, ...]]
 """Rows of our own invention, with the fields of the benchmark's files."""
 
 OTHER_NAMES = "for fields of other names: task: {questions: {test: FILE, question: FIELD, answer: FIELD}}"
+SAME_ID = "give every question an id of its own, or none at all"
 COPIES = "a question can have one answer: take out the row that is wrong"
 
 
@@ -50,6 +51,8 @@ class Benchmark:
     answered_in: ClassVar[tuple[str, ...]] = ("answer", "expected_answer")
     kept: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Metadata: its name, and the fields that may hold it, the first that a row has."""
+    identified_by: ClassVar[tuple[str, ...]] = ("unique_id", "id", "ID", "idx")
+    """Fields that may hold a row's own id, which no other question of its file has."""
 
     def __post_init__(self) -> None:
         for split in self.splits:
@@ -88,8 +91,8 @@ class Benchmark:
 
         Metadata: ``row`` (where it stands), ``copies`` (rows that ask the same and give the same answer), what
         ``about`` keeps; ``no_answer`` says why a row has no reference answer. Raises ``ContaminationError`` for
-        training problems, and ``InputError`` for a row without a question, rows that ask the same with other
-        answers, and a file in which no row has an answer.
+        training problems, and ``InputError`` for a row without a question, rows that ask the same with other answers or
+        something else under the same id, and a file in which no row has an answer.
         """
         problems = list(self._all(split).values())
         order = list(range(len(problems)))
@@ -98,8 +101,14 @@ class Benchmark:
 
     def _all(self, split: Split) -> dict[str, Problem]:
         problems: dict[str, Problem] = {}
+        named: dict[tuple[str, Any], Problem] = {}
         for where, row in self._rows(split):
             new = self._problem(where, row, split)
+            if (name := first(row, self.identified_by)) is not None:
+                same = named.setdefault((where.rpartition(" row ")[0], to_json(name)), new)
+                if same.problem_id != new.problem_id:
+                    rows = f"{same.metadata['row']} and {where}"
+                    raise InputError(f"{rows} have the same id {to_json(name)} and ask something else", SAME_ID)
             old = problems.setdefault(new.problem_id, new)
             if old is new:
                 continue

@@ -51,6 +51,7 @@ class GsmSymbolic(Benchmark):
     name: ClassVar[str] = "gsm-symbolic"
     sample: ClassVar[Sample] = SAMPLE
     graded_by: ClassVar[str] = "number"
+    identified_by: ClassVar[tuple[str, ...]] = ()  # its id is that of a template, of which there are many questions
     kept: ClassVar = {
         "template": ("id",),
         "instance": ("instance",),

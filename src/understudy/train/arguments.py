@@ -3,6 +3,7 @@
 arguments(Recipe(learning_rate=1e-5, num_train_epochs=5), steps=300, seed=0, work=folder, save_steps=200)
 """
 
+import math
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
@@ -45,7 +46,7 @@ def arguments(recipe: Recipe, steps: int, seed: int, work: Path, save_steps: int
         learning_rate=recipe.learning_rate,
         lr_scheduler_type="cosine_with_min_lr",
         lr_scheduler_kwargs={"min_lr_rate": recipe.min_lr_rate},
-        warmup_steps=max(10, int(recipe.warmup_ratio * steps)),
+        warmup_steps=math.ceil(recipe.warmup_ratio * steps),
         weight_decay=recipe.weight_decay,
         adam_beta1=recipe.adam_beta1,
         adam_beta2=recipe.adam_beta2,
