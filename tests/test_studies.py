@@ -174,7 +174,7 @@ def paper(tmp_path_factory: pytest.TempPathFactory, understudy: Understudy) -> P
             "arms.ST.from.openai.model": "m",
             "arms.ST-HC.vary.st-hc.model.openai.base_url": url,
             "arms.ST-HC.vary.st-hc.model.openai.model": "m",
-            "arms.ST-short.vary.length-match.to": "80",
+            "arms.ST-short.vary": "{length-match: {to: 80}}",
         }
         sets = [part for name, value in changed.items() for part in ("--set", f"{name}={value}")]
         done = understudy("run", "style-over-substance", "--out", folder / "run", *sets, cwd=folder)

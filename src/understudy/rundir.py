@@ -180,6 +180,7 @@ class RunDirectory:
     def tidy(self, stages: Mapping[str, Stage]) -> None:
         """Remove what a finished run no longer needs: attempts that were given up, outputs of arms that are gone."""
         rmtree(self.path / ".partial", ignore_errors=True)
+        rmtree(self.path / "journals" / "students", ignore_errors=True)  # their tables hold the same
         for path in (self.path / "stages").rglob("*.json"):
             name = path.relative_to(self.path / "stages").with_suffix("").as_posix()
             if name not in stages:

@@ -62,7 +62,7 @@ def sample_student(inputs: Paths, output: Path, parameters: Parameters, report: 
     problems = [p for p in _problems(inputs).values() if p.split == "test"]
     sampling, name = Sampling(**parameters["sampling"]), f"{parameters['arm']}-{parameters['seed']}"
     way = f"{parameters['seed']}-{sampling.name}.{output.parent.name}"  # with the key: of this checkpoint alone
-    kept = journal(inputs["problems"].parent, f"test/{parameters['arm']}", way)
+    kept = journal(inputs["problems"].parent, f"students/{parameters['arm']}", way)
     engine = Piece.parse(parameters["engine"])
     piece = Piece(engine.name, {**engine.parameters, "path": str(inputs["student"].resolve())})
     model = _build("models", piece.plain(), parameters, model=name, report=report, journal=kept)
