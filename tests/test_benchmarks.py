@@ -133,7 +133,7 @@ def test_an_evaluation_set_has_no_training_problems(name: str, tmp_path: Path) -
 def test_an_id_that_two_questions_have_is_refused(field: str, tmp_path: Path) -> None:
     rows = [{field: name, "problem": f"What is {n}?", "answer": f"{n}"} for n, name in enumerate("aba")]
     with pytest.raises(
-        InputError, match='rows.jsonl row 1 and rows.jsonl row 3 have the same id "a" and ask something'
+        InputError, match=r'rows.jsonl row 1 and rows.jsonl row 3 have the same id "a" and ask something'
     ):
         build("math500", test=str(write(tmp_path, rows))).problems("test", None, 0)
     again = write(tmp_path, [rows[0], rows[0]], "again.jsonl")
