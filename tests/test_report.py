@@ -105,9 +105,9 @@ def test_figures_of_the_tables_are_those_of_the_estimates(quick: Path) -> None:
     assert accuracy is not None and accuracy.value is not None
     row = next(row for row in sections.results(found).rows if row[:2] == ["ST", "greedy"])
     assert row[2] == cells.share(accuracy) and row[2].startswith(f"{100 * accuracy.value:.1f} [")
-    assert row[-3:] == ["3,000", "700", "100,000"]
-    base = next(row for row in sections.results(found).rows if row[0] == "base")
-    assert base[-3:] == ["–", "–", "–"], "an arm without training has no training figures, not zeros"
+    trained = {row[0]: row[1:] for row in sections.training(found).rows}
+    assert (trained["ST"][0], *trained["ST"][2:]) == ("3,000", "700", "100,000")
+    assert "base" not in trained, "an arm without training has no training figures, not zeros"
 
 
 def test_trace_and_answer_are_counted_with_denominators(quick: Path) -> None:
@@ -289,11 +289,10 @@ def test_several_samples_have_a_table_of_their_own(tmp_path: Path) -> None:
     found = contents.read(maker.run)
     main = {tuple(row[:2]): row[2:] for row in sections.results(found).rows}
     passed, elected = (found.estimate(f"{name}@4", "ST", "sampled") for name in ("pass", "majority"))
-    assert main["ST", "sampled"][3:6] == ["4", cells.share(passed), cells.share(elected)]
-    assert main["ST", "greedy"][3:6] == ["–", "–", "–"]
     rows = [row for row in sections.samples(found).rows if row[0] == "ST"]
     assert [row[1:3] for row in rows] == [["sampled", "1"], ["sampled", "2"], ["sampled", "4"]]
     assert rows[0][3] == main["ST", "sampled"][0], "pass@1 is the accuracy"
+    assert rows[2][3::2] == [cells.share(passed), cells.share(elected)]
     assert rows[2][4] == cells.percent(found.value("pass@4 if unscored were right", "ST", "sampled"))
     for text in (page.text, markdown):
         assert "Accuracy (mean@k)" in text and "accuracy is mean@k" in text
@@ -320,6 +319,7 @@ def test_style_uptake_says_how_near_each_student_came(quick: Path) -> None:
     assert rows["ST"][5].startswith("100.0"), "the maker's students write their training traces"
     shown = {row[0]: row[2:] for row in uptake.side_by_side(found).rows}
     assert shown["ST"][0] == "2.0 → 18.0 → 18.0"
+    assert [row[:2] for row in uptake.stages(found).rows] == [row[:2] for row in uptake.side_by_side(found).rows]
     page = Page((quick / "report.html").read_text(encoding="utf-8"))
     assert "Style uptake" in page.text and page.text.count("hollow: the untrained student") == 1
 
@@ -414,3 +414,8 @@ def test_test_sets_are_told_apart(tmp_path: Path) -> None:
     mine = [row for row in table if row[1] == "this run: tiny-llama, greedy"]
     assert [row[0] for row in mine] == ["MATH500, pass@1", "AIME 2024, pass@1", "GPQA"]
     assert mine[0][3] == shown["ST", "MATH500: greedy"]
+    page = Page(build(found.path).read_text(encoding="utf-8")).text
+    assert "30 test problems of MATH500, AIME24 and GPQA" in page and "sampling greedy and sampled." in page
+    assert "of all test sets together" in page and page.count("verdicts under") <= 1
+    tokens = {row[1]: row[4] for row in sections.style(found).rows if row[0] == "ST"}
+    assert tokens["written,\N{NO-BREAK SPACE}greedy"] == cells.decimal(found.mean_tokens("ST", "greedy")) != "–"

@@ -20,7 +20,10 @@ import pytest
 from conftest import SMALL, Understudy
 from understudy import tables
 from understudy.config import load
+from understudy.errors import RunError
 from understudy.plan import plan
+from understudy.protocols import silent
+from understudy.rundir import RunDirectory, Stage
 
 pytest.importorskip("torch", reason="the extra train is not installed")
 
@@ -204,3 +207,12 @@ def test_the_manifest_says_what_the_run_was_made_with(small_run: Path) -> None:
 def test_tables_open_anywhere_and_say_what_they_are(small_run: Path) -> None:
     metadata = pl.read_parquet_metadata(small_run / "traces" / "train" / "ST.parquet")
     assert metadata["understudy.table"] == "trace" and metadata["understudy.schema"] == str(tables.VERSION)
+
+
+def test_a_large_file_that_found_no_room_is_a_full_disk_though_small_ones_have_room(tmp_path: Path) -> None:
+    def write(*_: object) -> None:
+        raise ValueError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    with RunDirectory(tmp_path / "run") as place, pytest.raises(RunError, match="the disk is full") as caught:
+        place.execute(Stage("a", "a.json", write), "key", {}, silent)
+    assert "what is done is kept" in caught.value.hint

@@ -165,7 +165,7 @@ def test_whatever_ends_the_parent_ends_the_server(
     checkpoint: Path, understudy: Understudy, trouble: str, number: int
 ) -> None:
     out, file = checkpoint.parent / "t.parquet", checkpoint.parent / "q.jsonl"
-    file.write_text("".join(json.dumps({"question": p.prompt}) + "\n" for p in problems(300)))
+    file.write_text("".join(json.dumps({"question": p.prompt}) + "\n" for p in problems(120)))
     command = f"{NAMED} --trouble {trouble} --pids {checkpoint.parent / 'pids'}"
     model = json.dumps({"served": {"path": str(checkpoint), "command": command, "thinks": False}})
     words = ("collect", "--questions", str(file), "--model", model, "--out", str(out))
@@ -182,8 +182,8 @@ def test_whatever_ends_the_parent_ends_the_server(
         before = journal.read_bytes()
         done = understudy(*words)
         assert done.returncode == 0, done.stderr
-        assert len(tables.read(out)) == 300 and 0 < before.count(b'"answer"') < 300
-        assert journal.read_bytes().count(b'"answer"') == 300, "what was answered is not asked again"
+        assert len(tables.read(out)) == 120 and 0 < before.count(b'"answer"') < 120
+        assert journal.read_bytes().count(b'"answer"') == 120, "what was answered is not asked again"
 
 
 def test_a_server_that_will_not_end_is_killed(checkpoint: Path) -> None:
@@ -236,6 +236,7 @@ def test_a_command_that_is_not_there_says_how_to_get_it(checkpoint: Path) -> Non
         ({"top_p": 2}, "top_p cannot be 2"),
         ({"concurrency": 0}, "concurrency cannot be 0"),
         ({"start_within": 0}, "start_within cannot be 0"),
+        ({"gpus": 0}, "gpus cannot be 0"),
         ({"extra": {"n": 2}}, "extra cannot set 'n'"),
     ],
 )

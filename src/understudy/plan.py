@@ -43,8 +43,9 @@ class _Planner:
         self.devices = 0
         if study.student:
             student = registry.build("students", study.student, task=task, root=root)
+            self.devices = int(getattr(student, "accelerated", False))
             if isinstance(student, AdvisedStudent):
-                self.advised, self.devices = student.advised(), 1
+                self.advised = student.advised()
         for arm in study.arms.values():
             if arm.from_ and arm.from_.name not in study.arms:
                 registry.build("models", arm.from_, task=task, root=root)
@@ -171,7 +172,10 @@ class _Planner:
         return [arm for arm in self.study.arms if self.study.arms[arm].from_]
 
     def _train(self, arm: str, seed: int) -> Stage:
+        from understudy.train.guards import refuse_recipe
+
         recipe = self.study.recipe(arm, self.advised)
+        refuse_recipe(recipe)
         parameters: dict[str, Any] = {"recipe": asdict(recipe), "seed": seed, "arm": arm}
         inputs = {**PROBLEMS, "start": f"start/{seed}", "traces": self._final(arm, "train")}
         if recipe.match:
@@ -190,7 +194,8 @@ class _Planner:
             parameters |= {"engine": self.study.engine.plain()}
             inputs = {**PROBLEMS, "student": student}
             output = f"traces/{name}.parquet"
-            yield self._stage(f"traces/{name}", output, stages.sample_student, parameters, inputs, 8, self.devices)
+            devices = self.devices * _devices(self.study.engine)
+            yield self._stage(f"traces/{name}", output, stages.sample_student, parameters, inputs, 8, devices)
             yield from self._score(name)
             yield from self._profile(name)
 
@@ -254,5 +259,7 @@ class _Planner:
 
 
 def _devices(model: Piece) -> int:
-    """How many accelerators a model wants for itself."""
-    return int(getattr(registry.load("models", model.name), "accelerated", False))
+    """How many accelerators a model wants for itself; a server that runs already has its own."""
+    accelerated = getattr(registry.load("models", model.name), "accelerated", False)
+    started = accelerated and not model.parameters.get("base_url")
+    return int(model.parameters.get("gpus") or 1) if started else 0

@@ -33,6 +33,9 @@ PACKAGES = ("polars", "scipy", "statsmodels", "torch", "transformers", "tokenize
 APART = ("cli", "report", "viewer")
 """Parts of the package that cannot change a table or a checkpoint, and so do not count as code of a stage."""
 
+FULL = ("No space left on device", "Disk quota exceeded", "PytorchStreamWriter failed writing")
+"""What libraries that are not written in Python say of a disk that is full."""
+
 Paths = Mapping[str, Path]
 StageFunction = Callable[[Paths, Path, Mapping[str, Any], Report], None]
 
@@ -173,7 +176,10 @@ class RunDirectory:
 
     def _blame_disk(self, error: Exception) -> None:
         """Libraries report a full disk in ways of their own; say it in ours."""
-        if not isinstance(error, UnderstudyError) and disk_usage(self.path).free < 2**16:
+        if isinstance(error, UnderstudyError):
+            return
+        # A file that found no room may be gone again, so that there is room by now.
+        if disk_usage(self.path).free < 2**16 or any(words in str(error) for words in FULL):
             hint = "free some space and run the same command again: what is done is kept"
             raise RunError(f"the disk is full: {self.path}", hint) from error
 

@@ -99,11 +99,22 @@ def _training(made: "Forecast") -> Iterator[str]:
         sizes = [f"{known.examples:,}", f"{known.mean:,.0f}", long, f"{each.tokens / 1e6:,.2f} M"]
         rows.append([each.arm, *sizes, f"{each.steps:,}", _hours(each.hours), known.how])
     yield from _table(rows, left=(0, 7))
+    yield from _overlong(made)
     hours = [each.hours for each in made.trained if each.hours is not None]
     if hours:
         many = f"{made.seeds} seeds" if made.seeds > 1 else "1 seed"
         together = f"training {len(hours)} arms with {many}, one after another"
         yield f"{together}: {_hours(made.seeds * sum(hours))} hours"
+
+
+def _overlong(made: "Forecast") -> Iterator[str]:
+    for each in made.trained:
+        context = made.shape.max_position_embeddings if made.shape else 0
+        bound = min((n for n in (each.recipe.max_length, context) if n), default=None)
+        if bound is not None and (each.lengths.longest or 0) > bound:
+            drops = each.recipe.overlong == "drop"
+            done = "which are left out" if drops else "which is refused; overlong: drop leaves such out"
+            yield f"arm {each.arm} has examples of more than {bound:,} tokens, {done}"
 
 
 def _sampling(made: "Forecast") -> Iterator[str]:
@@ -126,6 +137,7 @@ def _assumptions(made: "Forecast") -> Iterator[str]:
     yield f"assumed: training reaches {shares} of the peak of sums, --mfu says otherwise;"
     yield f"  decoding {100 * made.reached.mbu:.0f} % of the peak of bandwidth, --mbu says otherwise;"
     yield f"  a student of no traces writes {UNTRAINED:,} tokens, others as many as they were shown;"
+    yield "  tokens are those of the texts: a chat template adds some to every example;"
     yield f"  {100 * USABLE:.0f} % of the memory can be filled. Formulas: docs/guides/real-students.md"
 
 

@@ -1,14 +1,11 @@
 """understudy rescore: what do somebody's raw outputs say, scored by rules that are written down?"""
 
-import sys
 from pathlib import Path
-from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from understudy.report.cells import Table
     from understudy.rescore import Rescored
 
 MOST = 30
@@ -57,50 +54,20 @@ def rescore(
 def _print(found: "Rescored") -> None:
     """The tables of the headline rules; the rest is in the JSON and on the page."""
     from understudy.cli.screen import messages, visible
+    from understudy.cli.wide import print_wide
     from understudy.report.rescore import tables
 
-    _print_table(tables.outputs(found))
-    _print_table(tables.answers(found))
-    _print_table(tables.parts(found))
+    print_wide(tables.outputs(found))
+    print_wide(tables.answers(found))
+    print_wide(tables.parts(found))
     if found.trace_rule:
         print(f"T: trace right by {found.trace_rule}, A: answer right by {found.answer_rule}")
-        _print_table(tables.counts(found, found.trace_rule))
-        _print_table(tables.association(found, found.trace_rule))
+        print_wide(tables.counts(found, found.trace_rule))
+        print_wide(tables.association(found, found.trace_rule))
     if len(found.comparisons) <= MOST:
-        _print_table(tables.comparisons(found))
+        print_wide(tables.comparisons(found))
     else:
         messages().print(f"{len(found.comparisons)} comparisons: --json or --html has them, --against makes them fewer")
     for scores in found.files:
         for note in [*tables.left_out(scores, MOST), *tables.notes(scores, found.task)]:
             messages().print(visible(f"{scores.name}: {note}"))
-
-
-def _print_table(table: "Table | None") -> None:
-    """The table, in several below each other where it is too wide for the terminal."""
-    from understudy.cli.screen import print_table
-
-    if table is None:
-        return
-    for columns in _blocks([_width(table, place) for place in range(len(table.head))]):
-        rows = [[row[place].replace("\u00a0", " ") for place in columns] for row in table.rows]
-        right = [number for number, place in enumerate(columns) if table.align[place] == "r"]
-        print_table([table.head[place] for place in columns], rows, right)
-        print()
-
-
-def _blocks(widths: list[int]) -> list[list[int]]:
-    """The columns in groups that fit side by side, each with the first column."""
-    room = (get_terminal_size().columns if sys.stdout.isatty() else 160) - widths[0]
-    blocks: list[list[int]] = []
-    left = 0
-    for place, width in enumerate(widths[1:], 1):
-        if not blocks or width + 2 > left:
-            blocks.append([0])
-            left = room
-        blocks[-1].append(place)
-        left -= width + 2
-    return blocks
-
-
-def _width(table: "Table", place: int) -> int:
-    return max(len(text) for text in (*table.head[place].split(), *(row[place] for row in table.rows)))

@@ -29,6 +29,7 @@ def run(
 ) -> None:
     """Run a study: collect, verify, profile, vary, train, sample, compare, report. Run again to go on."""
     from understudy.cli.forecasting import print_forecast
+    from understudy.cli.results import dropped, print_results
     from understudy.cli.screen import Screen, messages
     from understudy.config import find, load
     from understudy.errors import StudyError
@@ -54,8 +55,8 @@ def run(
     except KeyboardInterrupt:
         messages().print("interrupted: what is done is kept; run the same command again to go on")
         raise typer.Exit(130) from None
-    _results(directory, json)
-    for sentence in _dropped(directory):
+    print_results(directory, json)
+    for sentence in dropped(directory):
         messages().print(sentence)
     messages().print(f"report: {directory / 'report.html'}")
 
@@ -93,70 +94,3 @@ def _paid_for(study: "Study", root: Path, directory: Path) -> Iterator[str]:
             made = registry.build("models", model, root=root, journal=journal(directory, split, name))
             sentences = "; ".join(expected(made, problems, Sampling()))
             yield visible(f"arm {name} would ask {made.model}: {sentences}")
-
-
-def _dropped(directory: Path) -> list[str]:
-    """A sentence for every arm that lost rows on the way, with the reasons."""
-    from json import loads
-
-    from understudy import tables
-    from understudy.cli.screen import visible
-
-    def reasons(row: Mapping[str, str]) -> str:
-        return ", ".join(f"{reason} ({count:,})" for reason, count in loads(row["dropped_reasons"]).items())
-
-    checks = tables.read(directory / "checks.parquet").unique(
-        ["arm", "variant", "dropped_reasons"], maintain_order=True
-    )
-    sentences = [
-        visible(f"arm {row['arm']}: {row['dropped']:,} rows not used by {row['variant']}: {reasons(row)}")
-        for row in checks.iter_rows(named=True)
-        if row["dropped"]
-    ]
-    return sentences + _untrained(directory)
-
-
-def _untrained(directory: Path) -> list[str]:
-    """A sentence for every arm of whose traces some were not trained on."""
-    from json import loads
-
-    from understudy import tables
-    from understudy.cli.screen import visible
-
-    path = directory / "training.parquet"
-    rows = tables.read(path).unique("arm", maintain_order=True).rows(named=True) if path.exists() else []
-    return [
-        visible(f"arm {row['arm']}: {row['dropped']:,} traces not trained on: {', '.join(loads(row['left_out']))}")
-        for row in rows
-        if row.get("dropped")
-    ]
-
-
-def _results(directory: Path, json: bool) -> None:
-    from understudy import tables
-    from understudy.cli.screen import print_table
-
-    frame = tables.read(directory / "estimates.parquet")
-    if json:
-        print(frame.write_json())
-        return
-    rows = [
-        [
-            row["arm"],
-            row["sampling"],
-            _percent(row["value"]),
-            _interval(row["lower"], row["upper"]),
-            str(row["n"]),
-        ]
-        for row in frame.iter_rows(named=True)
-        if row["name"] == "accuracy"
-    ]
-    print_table(["arm", "sampling", "accuracy %", "95 % interval", "n"], rows, right=(2, 3, 4))
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f}"
-
-
-def _interval(lower: float | None, upper: float | None) -> str:
-    return f"[{_percent(lower)}, {_percent(upper)}]"

@@ -108,10 +108,18 @@ def _figures(named: dict[str, Array], cells: Cells, bootstrap: Bootstrap) -> Ite
         draws = dict(zip(given, np.round(totals[:-1] / totals[-1], 12), strict=True))  # equal up to rounding is equal
     for name, values in named.items():
         figure = figure_of(cells, name, float(values.sum() / tried.sum()), len(cells.problems))
-        if name in given:
+        if name in given and not name.endswith("@1") and _yes_or_no(values):
+            figure = with_draws(figure, None, len(cells.problems), cells, bootstrap)
+            yield replace(figure, method="Wilson over problems")
+        elif name in given:
             yield with_draws(figure, draws[name], len(cells.problems), cells, bootstrap)
         else:
             yield replace(figure, method=f"upper bound of {name.removesuffix(IF_RIGHT)}")
+
+
+def _yes_or_no(values: Array) -> bool:
+    """Whether one student has 0 or 1 at every problem, as pass@n has: Wilson's holds better than resampling then."""
+    return len(values) == 1 and bool(np.isin(values, (0, 1)).all())
 
 
 def _pass(cells: Cells, k: int, column: str) -> Array:

@@ -75,6 +75,7 @@ class Local:
 
     def __enter__(self) -> "Local":
         context = multiprocessing.get_context("spawn")
+        self._others = set(multiprocessing.active_children())
         os.environ.update({key: os.environ.get(key, value) for key, value in ENVIRONMENT.items()})
         self._told: SimpleQueue[Told] = context.SimpleQueue()
         self._pool = ProcessPoolExecutor(self.workers, context, _begin, (self._told, ""))
@@ -83,7 +84,7 @@ class Local:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         if kind:
-            for process in multiprocessing.active_children():
+            for process in set(multiprocessing.active_children()) - self._others:
                 process.kill()
         for pool in [self._pool, *(pool for pool, _ in self._apart.values())]:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -170,10 +171,11 @@ def _begin(told: "SimpleQueue[Told]", devices: str) -> None:
     _told = told
     os.environ["CUDA_VISIBLE_DEVICES"] = devices  # read when torch first looks for a GPU
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Wait in a thread of a process until its parent has ended, however that was, then end it as well."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -70,7 +70,7 @@ class Checkpoint:
         else:
             rendered = render(self.tokenizer, texts)
             ids = _ids(self.tokenizer, rendered)
-        return [Prompt(row, _opens(text)) for row, text in zip(ids, rendered, strict=True)]
+        return [Prompt(row, opens(text)) for row, text in zip(ids, rendered, strict=True)]
 
     def refusal(self, prompt: Prompt) -> str | None:
         """Why a prompt cannot be asked, or null."""
@@ -139,7 +139,8 @@ def _ids(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
     return ids
 
 
-def _opens(text: str) -> bool:
+def opens(text: str) -> bool:
+    """Whether a prompt ends with the tag that opens reasoning."""
     return text.rstrip().endswith(tuple(start for start, _ in markers.TAGS))
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from understudy import asking
 from understudy.asking import Request, Stopped, Watch, server
@@ -44,8 +44,9 @@ class Served:
 
     ``path`` is the directory of the checkpoint, ``model`` the name in the table (null: the directory's). In the words
     of ``command``, ``{path}``, ``{port}`` and ``{name}`` are replaced; no shell reads them. The server must answer
-    within ``start_within`` seconds. With ``base_url`` none is started: one that runs there is asked for ``model``, with
-    the key in the environment variable ``api_key_env`` (null: ``OPENAI_API_KEY``, if it is set).
+    within ``start_within`` seconds; in a study it has ``gpus`` GPUs to itself (as many as ``command`` spreads the model
+    over). With ``base_url`` none is started: one that runs there is asked for ``model``, with the key in the
+    environment variable ``api_key_env`` (null: ``OPENAI_API_KEY``, if it is set).
 
     How it is sampled is said here, and what is null is as the study says: ``temperature`` (0: greedy), ``top_p``,
     ``max_tokens`` (of one answer, reasoning included; fewer where the context has no room for so many), ``samples`` of
@@ -60,6 +61,7 @@ class Served:
     model: str | None = None
     command: str = VLLM
     start_within: float = 900.0
+    gpus: int = 1
     base_url: str | None = None
     api_key_env: str | None = None
     samples: int | None = None
@@ -76,6 +78,8 @@ class Served:
     report: Report = silent
     watch: Watch = asking.unwatched
 
+    accelerated: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         """Refuse what cannot be meant, and a server that is not installed. Raises ``UnderstudyError``.
 
@@ -86,6 +90,7 @@ class Served:
             raise InputError(f"{self.root / self.path} is no checkpoint: it holds no config.json", hint)
         object.__setattr__(self, "model", self.model or Path(self.path or "student").name)
         refuse_below("start_within", self.start_within, 0, exclusive=True)
+        refuse_below("gpus", self.gpus, 1)
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise StudyError(f"top_p cannot be {self.top_p}", "it is a probability: more than 0, at most 1")
         self._asked("http://127.0.0.1/v1", Sampling())
@@ -220,9 +225,9 @@ class Served:
     @property
     def _opened(self) -> bool:
         """Whether the chat template opens the reasoning."""
-        from understudy.models._checkpoint import _opens, render
+        from understudy.models._checkpoint import opens, render
 
-        return self._tokenizer is not None and _opens(render(self._tokenizer, ["2 and 2?"])[0])
+        return self._tokenizer is not None and opens(render(self._tokenizer, ["2 and 2?"])[0])
 
     def _room(self, problems: Sequence[Problem]) -> list[int | None]:
         """How many tokens the context has left for the answer to each problem; null: not known."""

@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from understudy.report.cells import DASH, listing, visible
+from understudy.report.cells import DASH, visible
 from understudy.rundir import write_bytes
 
 __all__ = ["build"]
@@ -87,10 +87,11 @@ def _context(found: Any) -> dict[str, Any]:
         "alternative": sentences.alternative(found),
         "summary": making.summary(found),
         "results": sections.results(found),
+        "training": sections.training(found),
         "samples": sections.samples(found),
         "comparisons": sections.comparisons(found),
         "family": sum(e.p_value is not None for e in found.named("accuracy difference")),
-        "methods": listing(dict.fromkeys(e.method for e in found.named("accuracy difference"))),
+        "methods": "; ".join(dict.fromkeys(e.method for e in found.named("accuracy difference"))),
         "trace_counts": sections.trace_counts(found),
         "trace_shares": sections.trace_shares(found),
         "substeps": substeps(found),
@@ -99,6 +100,7 @@ def _context(found: Any) -> dict[str, Any]:
         "style": sections.style(found),
         "closing": uptake.closing(found),
         "taken_up": uptake.side_by_side(found),
+        "staged": uptake.stages(found),
         "uptake_alternative": uptake.alternative(found),
         "checks": sections.checks(found),
         "moved": sections.moved(found),

@@ -43,7 +43,8 @@ def decimal(value: float | None, digits: int = 1) -> str:
         return DASH
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    return _minus(f"{value:,.{digits}f}")
+    written = f"{value:,.{digits}f}"
+    return _minus(written if float(written.replace(",", "")) else written.lstrip("-"))
 
 
 def percent(share: float | None) -> str:

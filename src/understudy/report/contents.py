@@ -17,9 +17,10 @@ import polars as pl
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from understudy.compare import OUTCOMES, completed
+from understudy.compare import OUTCOMES, completed, condition
 from understudy.compare.outcomes import LATER
 from understudy.errors import InputError, RunError, UnderstudyError
+from understudy.published import sets
 from understudy.registry import Piece, load
 from understudy.tables import SCHEMAS, read_records
 from understudy.tables import read as read_table
@@ -68,15 +69,30 @@ class Contents:
 
     @cached_property
     def samplings(self) -> list[str]:
-        """Those that were used, in the order of the study."""
+        """Those that were used, in the order of the study: test set by test set (``compare.condition``)."""
         used = dict.fromkeys([*(e.sampling for e in self.estimates), *self.outcomes["sampling"].to_list()])
-        named = [str(name) for name in self.study.get("sample") or ()]
+        ways = [str(name) for name in self.study.get("sample") or ()]
+        tests = sets(Piece.parse(self.study["task"])) if "task" in self.study else {}
+        named = [condition(of, way) for of in (None, *tests) for way in ways]
         return [*(name for name in named if name in used), *(name for name in used if name not in named)]
 
     @cached_property
     def ways(self) -> list[str]:
         """How students were sampled: the samplings, but of several test sets together (``compare.condition``)."""
         return list(dict.fromkeys(sampling.rpartition(": ")[2] for sampling in self.samplings))
+
+    @cached_property
+    def test_sets(self) -> list[str]:
+        """The names of the test sets; none where there is but one."""
+        named = (sampling.rpartition(": ")[0] for sampling in self.samplings)
+        return list(dict.fromkeys(name for name in named if name))
+
+    def mean_tokens(self, arm: str, way: str) -> float | None:
+        """Tokens of an attempt where they were counted, of all test sets together."""
+        sampling = pl.col("sampling")
+        rows = self.outcomes.filter((sampling == way) | sampling.str.ends_with(f": {way}"), arm=arm)
+        known: list[int] = rows["tokens"].drop_nulls().to_list()
+        return sum(known) / len(known) if known else None
 
     @cached_property
     def seeds(self) -> list[int]:

@@ -19,8 +19,9 @@ def summary(contents: Contents) -> str:
     """The size of the run in a line."""
     tested = contents.outcomes["problem_id"].n_unique()
     trained = f", {_count(len(contents.seeds), 'training seed')}" if contents.trains else ", no student trained"
-    samplings = f", sampling {cells.listing(contents.samplings)}" if contents.samplings else ""
-    return f"{_count(len(contents.arms), 'arm')}, {_count(tested, 'test problem')}{trained}{samplings}."
+    samplings = f", sampling {cells.listing(contents.ways)}" if contents.ways else ""
+    sets = f" of {cells.listing(contents.test_sets)}" if contents.test_sets else ""
+    return f"{_count(len(contents.arms), 'arm')}, {_count(tested, 'test problem')}{sets}{trained}{samplings}."
 
 
 def facts(contents: Contents) -> list[tuple[str, str]]:

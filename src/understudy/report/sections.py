@@ -6,7 +6,7 @@ A row is a list of finished cells, so that the page and the Markdown say the sam
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -21,7 +21,6 @@ from understudy.style.pivots import TYPES
 from understudy.types import Estimate
 
 ALPHA = 0.05
-_SEVERAL = ["k", "pass@k, % [interval]", "majority@k, % [interval]"]
 _BOUND = "If unscored were right, %"
 MOST_MOVED = 8
 """Measures a variant in the table of what moved."""
@@ -41,22 +40,18 @@ def verdict(estimate: Estimate) -> str:
 
 
 def results(contents: Contents) -> Table:
-    """Accuracy with its bounds, what became of the attempts, and what the student was trained on."""
+    """Accuracy with its bounds, and what became of the attempts."""
     several, forced = bool(_sampled(contents)), bool(contents.named("share forced end"))
     head = ["Arm", "Sampling", f"Accuracy{' (mean@k)' if several else ''}, % [interval]", "Problems"]
-    head += [_BOUND, *(_SEVERAL if several else [])]
-    head += ["Truncated, %", "Empty, %", "Malformed, %", "Error, %", "Mean tokens"]
+    head += [_BOUND, "Truncated, %", "Empty, %", "Malformed, %", "Error, %", "Mean tokens"]
     head += ["Forced end, %", "Mean waits"] if forced else []
-    head += ["Training examples", "Steps", "Training tokens"] if contents.trains else []
     rows = [
         [
             arm,
             sampling,
             *_accuracy(contents, arm, sampling),
-            *(_samples(contents, arm, sampling, contents.samples(arm, sampling)[-1:]) if several else []),
             *_attempts(contents, arm, sampling),
             *(_forced(contents, arm, sampling) if forced else []),
-            *(_training(contents, arm) if contents.trains else []),
         ]
         for arm in contents.arms
         for sampling in contents.samplings
@@ -64,15 +59,27 @@ def results(contents: Contents) -> Table:
     return Table(head, "ll" + "r" * (len(head) - 2), rows)
 
 
+def training(contents: Contents) -> Table:
+    """What each student was trained on. Empty where none was trained."""
+    columns = {"Examples": "examples", "Epochs": "epochs", "Optimizer steps": "steps", "Training tokens": "tokens"}
+    rows = [
+        [arm, *(cells.spread(of_arm[name].to_list(), int(name == "epochs")) for name in columns.values())]
+        for arm in (contents.arms if contents.trains else ())
+        if len(of_arm := contents.training.filter(pl.col("arm") == arm))
+    ]
+    return Table(["Arm", *columns], "lrrrr", rows)
+
+
 def samples(contents: Contents) -> Table:
     """pass@k and majority@k for every k, with their upper bounds. Empty where each problem was tried once."""
-    head = ["Arm", "Sampling", *_SEVERAL[:2], _BOUND, _SEVERAL[2], _BOUND]
+    head = ["Arm", "Sampling", "k", "pass@k, % [interval]", _BOUND, "majority@k, % [interval]", _BOUND]
     rows = []
     for arm, sampling in _sampled(contents):
         for k in contents.samples(arm, sampling):
-            size, passed, elected = _samples(contents, arm, sampling, [k])
+            found = [contents.estimate(f"{name}@{k}", arm, sampling) for name in ("pass", "majority")]
+            passed, elected = map(cells.share, found)
             bounds = [contents.value(f"{name}@{k}{IF_RIGHT}", arm, sampling) for name in ("pass", "majority")]
-            rows.append([arm, sampling, size, passed, cells.percent(bounds[0]), elected, cells.percent(bounds[1])])
+            rows.append([arm, sampling, str(k), passed, cells.percent(bounds[0]), elected, cells.percent(bounds[1])])
     return Table(head, "llrrrrr", rows)
 
 
@@ -139,7 +146,7 @@ def style(contents: Contents) -> Table:
         for sampling in contents.ways:
             written = written_style(contents, arm, sampling)
             if written is not None:
-                tokens = contents.value("mean tokens", arm, sampling)
+                tokens = contents.mean_tokens(arm, sampling)
                 label = f"written,\N{NO-BREAK SPACE}{sampling}" if contents.trains else sampling
                 rows.append([arm, label, *_style(written, tokens)])
     return Table(head, "ll" + "r" * (len(head) - 2), rows)
@@ -216,14 +223,6 @@ def _accuracy(contents: Contents, arm: str, sampling: str) -> list[str]:
     ]
 
 
-def _samples(contents: Contents, arm: str, sampling: str, sizes: Sequence[int]) -> list[str]:
-    """k, pass@k and majority@k of one k, or dashes if there is none."""
-    if not sizes:
-        return [DASH] * 3
-    found = [contents.estimate(f"{name}@{sizes[0]}", arm, sampling) for name in ("pass", "majority")]
-    return [cells.decimal(sizes[0], 0), *map(cells.share, found)]
-
-
 def _forced(contents: Contents, arm: str, sampling: str) -> list[str]:
     ended, waits = (contents.value(name, arm, sampling) for name in ("share forced end", "mean waits"))
     return [cells.percent(ended), cells.decimal(waits, 2)]
@@ -235,11 +234,6 @@ def _attempts(contents: Contents, arm: str, sampling: str) -> list[str]:
         *(cells.percent(contents.value(name, arm, sampling)) for name in shares),
         cells.decimal(contents.value("mean tokens", arm, sampling)),
     ]
-
-
-def _training(contents: Contents, arm: str) -> list[str]:
-    rows = contents.training.filter(pl.col("arm") == arm)
-    return [cells.spread(rows[column].to_list()) for column in ("examples", "steps", "tokens")]
 
 
 def _comparison(contents: Contents, found: Estimate) -> list[str]:

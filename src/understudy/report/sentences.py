@@ -131,14 +131,16 @@ def _ordered(e: Estimate) -> str:
 def _elsewhere(contents: Contents) -> str:
     """How the verdicts of the other samplings differ from those of the first."""
     by_pair = {(e.arm, e.versus): verdict(e) for e in differences(contents) if e.sampling == _first(contents)}
-    parts = []
+    parts, alike = [], []
     for sampling in contents.samplings[1:]:
         found = [e for e in differences(contents) if e.sampling == sampling and (e.arm, e.versus) in by_pair]
         moved = [e for e in found if verdict(e) != by_pair[e.arm, e.versus]]
         named = cells.listing((f"{e.arm} against {e.versus}: {verdict(e)}" for e in moved), _MOST)
-        same = f"the verdicts under {sampling} are the same"
-        parts += [f"under {sampling}, {len(moved)} of {len(found)} verdicts differ ({named})" if moved else same]
-    return "; ".join(parts)
+        if moved:
+            parts.append(f"under {sampling}, {len(moved)} of {len(found)} verdicts differ ({named})")
+        elif found:
+            alike.append(sampling)
+    return "; ".join([*parts, *([f"the verdicts under {cells.listing(alike, _MOST)} are the same"] if alike else [])])
 
 
 def _seeds(contents: Contents) -> str:
@@ -160,6 +162,8 @@ def _seeds(contents: Contents) -> str:
 def _flips(contents: Contents) -> str:
     said = []
     for one, other in combinations(contents.samplings, 2):
+        if not set(one.rpartition(": ")[::2]) & set(other.rpartition(": ")[::2]):
+            continue  # neither the same test set nor the same way of sampling
         pairs = [f"{a} and {b}" for a, b in combinations(contents.arms, 2) if _flip(contents, a, b, one, other)]
         if pairs:
             named = cells.listing(pairs, _MOST)

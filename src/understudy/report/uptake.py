@@ -1,11 +1,11 @@
-"""Did the students take up the style of their training traces? Two tables and a figure of ``uptake.parquet``.
+"""Did the students take up the style of their training traces? Three tables and a figure of ``uptake.parquet``.
 
     closing(read(Path("runs/quickstart"))).rows      # how far each student is from its training traces
 
 Of several seeds, the mean is shown with the least and the greatest; intervals of each seed are in the run's table.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,8 +21,8 @@ from understudy.uptake import DISTANCE
 
 KINDS = {"density": "densities", "raw": "with lengths"}
 _TITLE = [
-    "energy distance from the training traces, by densities",
-    "hollow: the untrained student; filled: the trained one, with its 95 % interval; 0: as the training traces",
+    "how far from the style of the training traces (energy distance, by densities); 0: alike",
+    "hollow: the untrained student; filled: the trained one, with its 95 % interval",
 ]
 
 
@@ -30,7 +30,7 @@ def closing(contents: Contents) -> Table:
     """How far the untrained and the trained student are from the training traces, and what of it was closed."""
     head = ["Arm", "Sampling", "Traces", "Training traces"]
     for said in KINDS.values():
-        head += [f"Untrained, {said}", f"Student, {said} [interval]", "Closed, % [interval]"]
+        head += [f"Untrained, {said}", f"Student, {said} [interval]", f"Closed, {said}, % [interval]"]
     rows = []
     for arm, sampling, found in _students(contents):
         distances = found.filter(measure=DISTANCE)
@@ -47,10 +47,18 @@ def closing(contents: Contents) -> Table:
 
 
 def side_by_side(contents: Contents) -> Table:
-    """Length, pivots and stages: untrained → student → training traces, as means over traces."""
-    columns = [("Words", "words", "raw", 1)]
-    columns += [(f"{name.capitalize()} / 1,000 words", name, "density", 1) for name in TYPES]
-    columns += [(f"Stage {name}, % of steps", f"stage_{name}", "density", 100) for name in STAGES]
+    """Length and pivots: untrained → student → training traces, as means over traces."""
+    pivots = [(f"{name.capitalize()} / 1,000 words", name, "density", 1) for name in TYPES]
+    return _means(contents, [("Words", "words", "raw", 1), *pivots])
+
+
+def stages(contents: Contents) -> Table:
+    """The same of what steps are for."""
+    return _means(contents, [(f"{name.capitalize()}, % of steps", f"stage_{name}", "density", 100) for name in STAGES])
+
+
+def _means(contents: Contents, columns: Sequence[tuple[str, str, str, int]]) -> Table:
+    """A column each with its head, its measure, the kind of it and what it is multiplied by."""
     rows = []
     for arm, sampling, found in _students(contents):
         means = [
@@ -75,7 +83,13 @@ def panel(contents: Contents) -> alt.LayerChart | None:
             named |= {"lower": distances[ends[0]].min(), "upper": distances[ends[1]].max()}
             rows.append({**named, "untrained": distances["untrained"].mean(), "value": distances["student"].mean()})
     series = [visible(name) for name in contents.ways]
+    rows = [{name: _rounded(value) for name, value in row.items()} for row in rows]
     return _dumbbells(rows, [visible(arm) for arm in contents.arms], series) if rows else None
+
+
+def _rounded(value: Any) -> Any:
+    """As the table says it: −0.00 is 0, and makes no room left of it."""
+    return round(value, 2) + 0.0 if isinstance(value, float) else value
 
 
 def alternative(contents: Contents) -> str:

@@ -13,6 +13,7 @@ from shutil import copyfile
 from typing import Any
 
 from understudy.errors import InputError
+from understudy.models._checkpoint import first_line
 from understudy.publish.hub import NAME
 from understudy.registry import require
 from understudy.train.adapters import CONFIG as ADAPTER_CONFIG
@@ -102,6 +103,8 @@ def whole(source: Path) -> list[Path]:
             "take a revision with safetensors, or convert it where you trust it: save_pretrained of transformers does"
         )
         raise InputError(f"{source}: {said}", hint)
+    for file in weights:
+        _refuse_cut(file)
     return weights
 
 
@@ -109,6 +112,17 @@ def origin(path: str, revision: str | None, source: Path) -> dict[str, Any]:
     """Where a checkpoint is from: path, revision, the hub's commit and the licence, null where nobody says."""
     commit = source.name if source.parent.name == "snapshots" else None
     return {"path": path, "revision": revision, "commit": commit, "license": _licence(source / "README.md")}
+
+
+def _refuse_cut(weights: Path) -> None:
+    """Raise ``InputError`` if a file is cut off or no safetensors; only its head is read."""
+    from safetensors import safe_open
+
+    try:
+        with safe_open(str(weights), framework="np"):
+            pass
+    except Exception as error:  # what is read decides what is raised
+        raise InputError(f"{weights} is not whole ({first_line(error)})", "copy the checkpoint again") from None
 
 
 def _link(source: Path, target: Path) -> None:
@@ -132,7 +146,7 @@ def _downloaded(name: str, revision: str | None) -> Path:
         said = _last_line(done.stderr.splitlines()) or "it holds no model.safetensors"
     version = f" --revision {revision}" if revision else ""
     raise InputError(
-        f"{name} is not in the hub's cache and could not be downloaded ({said})",
+        f"{name} is no directory here, not in the hub's cache, and could not be downloaded ({said})",
         f"where there is a network: hf download {name}{version} --local-dir DIR; then path: DIR",
     )
 

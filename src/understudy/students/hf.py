@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from understudy.errors import InputError, StudyError, UnknownName, did_you_mean
 from understudy.models._checkpoint import first_line, read_model, read_tokenizer
@@ -50,6 +50,8 @@ class Hf:
     root: Path = Path()
     chat_template: str | None = None
     recipe: str | None = None
+
+    accelerated: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant, before anything is downloaded. Raises ``InputError`` or ``UnknownName``."""

@@ -68,6 +68,11 @@ class Scratch:
             if (path := getattr(self, name)) is not None and not (self.root / path).exists():
                 raise InputError(f"there is no {self.root / path}", f"{name}: a file that exists")
 
+    @property
+    def accelerated(self) -> bool:
+        """Whether it wants an accelerator: one of a shape of ours is small, and as fast without."""
+        return self.config is not None
+
     def start(self, directory: Path, seed: int, report: Report) -> None:
         """Make the model and its tokenizer and save both. Raises ``StudyError`` if there can be no such model."""
         import torch

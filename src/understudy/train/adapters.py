@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, Literal
+from warnings import catch_warnings, simplefilter
 
 from understudy.errors import InputError, StudyError
 from understudy.models._checkpoint import first_line, read_model
@@ -81,7 +82,9 @@ def merged(base: Any, adapter: Path) -> Any:
         raise InputError(f"{adapter} holds no {WEIGHTS}", "pickled adapters are not read: save it as safetensors")
     _refuse_other_vocabulary(base, adapter)
     try:
-        return PeftModel.from_pretrained(base, str(adapter), local_files_only=True).merge_and_unload()
+        with catch_warnings():
+            simplefilter("ignore", FutureWarning)
+            return PeftModel.from_pretrained(base, str(adapter), local_files_only=True).merge_and_unload()
     except Exception as error:  # what is read decides what is raised
         raise InputError(f"{adapter} does not fit its base ({first_line(error)})", "name the base it is of") from None
 
@@ -103,7 +106,9 @@ def _wrapped(model: Any, recipe: Recipe, seed: int) -> Any:
         task_type="CAUSAL_LM",
     )
     try:
-        return get_peft_model(model, config)
+        with catch_warnings():
+            simplefilter("ignore", FutureWarning)  # of names that the one library still asks the other for
+            return get_peft_model(model, config)
     except ValueError as error:
         names = {name.rpartition(".")[2] for name, module in model.named_modules() if hasattr(module, "weight")}
         raise StudyError(f"target_modules: {first_line(error)}", f"its layers: {', '.join(sorted(names))}") from None

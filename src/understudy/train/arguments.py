@@ -12,29 +12,28 @@ from typing import Any
 import torch
 from transformers import TrainingArguments
 
-from understudy.errors import StudyError, did_you_mean
+from understudy.errors import StudyError
+from understudy.train.guards import WATCHERS
 from understudy.types import Recipe
-
-WATCHERS = {"tensorboard": "tensorboard", "wandb": "wandb", "trackio": "trackio"}
-"""What ``report_to`` can name, and the package that it needs."""
 
 
 def refuse(recipe: Recipe) -> None:
     """Raise ``StudyError`` for what cannot be done here."""
     package = WATCHERS.get(recipe.report_to)
-    if recipe.report_to != "none" and package is None:
-        raise StudyError(f"report_to is {recipe.report_to!r}", did_you_mean(recipe.report_to, ["none", *WATCHERS]))
     if package is not None and find_spec(package) is None:
         raise StudyError(f"report_to is {recipe.report_to!r}, which is not installed", f"pip install {package}")
     if recipe.fsdp and recipe.num_processes == 1:
         raise StudyError("fsdp shares a model among devices, and num_processes is 1", "give num_processes: 2 or more")
+    if recipe.fsdp and recipe.method == "qlora":
+        raise StudyError("fsdp cannot share out the four-bit weights of method: qlora",
+                         "num_processes without fsdp has all of them on each device; or method: lora")  # fmt: skip
     devices = torch.cuda.device_count()
     if torch.cuda.is_available() and recipe.num_processes > devices:
         raise StudyError(f"num_processes is {recipe.num_processes}, and there are {devices} GPUs", "one process a GPU")
 
 
 def arguments(recipe: Recipe, steps: int, seed: int, work: Path, save_steps: int) -> TrainingArguments:
-    """The library's arguments for so many steps. The rate rises over ten steps at least, then falls as a cosine."""
+    """The library's arguments for so many steps. The rate rises in ``warmup_ratio`` of them, then falls as a cosine."""
     on_gpu = torch.cuda.is_available()
     known = {field.name for field in fields(TrainingArguments)}
     new = "activation_checkpointing" in known  # the name of gradient_checkpointing in newer versions

@@ -94,8 +94,10 @@ def _read(path: Path) -> str:
 
 def _divergence(work: Path, step: int, learning_rate: float, loss: object, again: bool) -> RunError:
     before = "this training was stopped before: " if again else ""
+    good = any(work.glob(f"checkpoint-*/{SEAL}"))
+    kept = f"the last good checkpoint is in {work}" if good else "no checkpoint was written before"
     return RunError(
         f"{before}the loss of step {step:,} is {loss}, at a learning rate of {learning_rate:.3g}",
-        "lower learning_rate, raise warmup_ratio, or with bf16 take dtype: float32; the last good checkpoint is in "
-        f"{work}, which is to be removed to try the same again",
+        "lower learning_rate, raise warmup_ratio, or with bf16 take dtype: float32; "
+        f"{kept}; to try the same again, remove {work}",
     )

@@ -15,8 +15,9 @@ from unicodedata import normalize
 
 import polars as pl
 
+from understudy.asking.settings import refuse_below
 from understudy.collect import refuse_overlap
-from understudy.errors import ContaminationError, InputError, StudyError
+from understudy.errors import ContaminationError, InputError, StudyError, did_you_mean
 from understudy.exchange import UNFINISHED
 from understudy.train.turns import TEMPLATE_HINT, Turn
 from understudy.types import Problem, Recipe, Trace
@@ -24,6 +25,14 @@ from understudy.types import Problem, Recipe, Trace
 TRUNCATED_HINT = "understudy curate says what else is wrong with them"
 SHOWN = 24
 """Characters of a text that are shown."""
+SHARES = ("lora_dropout", "adam_beta1", "adam_beta2", "warmup_ratio")
+LEAST = {
+    0: ("reasoning_weight", "weight_decay", "min_lr_rate", "max_grad_norm", *SHARES),
+    1: ("train_batch_size", "tokens_per_step", "tokens_per_batch", "max_length", "lora_r", "num_processes"),
+}
+WATCHERS = {"tensorboard": "tensorboard", "wandb": "wandb", "trackio": "trackio"}
+"""What ``report_to`` can name, and the package that it needs."""
+POSITIVE = ("learning_rate", "num_train_epochs", "lora_alpha")
 
 
 def finished(traces: Sequence[Trace], left_out: Counter[str]) -> list[Trace]:
@@ -42,7 +51,7 @@ def refuse_none(kept: Sequence[object], traces: Sequence[Trace], left_out: Count
     if kept:
         return
     errors = Counter(trace.error for trace in traces if trace.error)
-    reasons = {**{name: n for name, n in left_out.items() if name != "failed" or not errors}, **errors}
+    reasons = {**{name: n for name, n in left_out.items() if n and (name != "failed" or not errors)}, **errors}
     said = ", ".join(f"{name!r}: {n:,}" for name, n in reasons.items()) or "none was collected"
     raise StudyError(f"arm '{arm}' has no trace to train on ({said})", TRUNCATED_HINT if traces else "")
 
@@ -61,14 +70,17 @@ def refuse_tested(traces: Sequence[Trace], problems: Mapping[str, Problem], arm:
 
 
 def refuse_recipe(recipe: Recipe) -> None:
-    """Raise ``StudyError`` if a setting of what is learned cannot be meant."""
-    least = {"max_length": 1, "reasoning_weight": 0, "lora_r": 1, "lora_dropout": 0}
-    for name, bound in least.items():
-        value = getattr(recipe, name)
-        if value is not None and not value >= bound:
-            raise StudyError(f"{name} cannot be {value}", f"it is at least {bound}")
-    if recipe.lora_dropout >= 1:
-        raise StudyError(f"lora_dropout cannot be {recipe.lora_dropout}", "it is a share of less than 1")
+    """Raise ``StudyError`` if a setting cannot be meant."""
+    for least, names in LEAST.items():
+        for name in names:
+            refuse_below(name, getattr(recipe, name), least)
+    for name in POSITIVE:
+        refuse_below(name, getattr(recipe, name), 0, exclusive=True)
+    if recipe.report_to not in ("none", *WATCHERS):
+        raise StudyError(f"report_to is {recipe.report_to!r}", did_you_mean(recipe.report_to, ["none", *WATCHERS]))
+    for name in SHARES:
+        if not (share := getattr(recipe, name)) < 1:
+            raise StudyError(f"{name} cannot be {share}", "it is a share of less than 1")
 
 
 def refuse_turn(tokenizer: Any, turn: Turn, traces: Sequence[Trace], arm: str) -> None:

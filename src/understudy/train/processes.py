@@ -8,7 +8,6 @@ gloo on CPUs) on this machine. They end with their parent, and with the first am
 
 import multiprocessing
 import os
-import socket
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,9 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from understudy.asking.server import free_port
 from understudy.errors import RunError, StudyError, UnderstudyError
+from understudy.executors.local import end_with_parent
 from understudy.protocols import Report
 from understudy.train.batches import Batch
 from understudy.train.examples import Example
@@ -51,7 +52,7 @@ def train_together(
     job = _job(model, examples, steps, recipe, seed, work)
     context = multiprocessing.get_context("spawn")
     told, tell = context.Pipe(duplex=False)
-    lock, port = context.Lock(), _free_port()
+    lock, port = context.Lock(), free_port()
     processes = [
         context.Process(target=_process, args=(rank, port, tell, lock, job), daemon=True)
         for rank in range(recipe.num_processes)
@@ -113,7 +114,7 @@ def _running(processes: Sequence[Any]) -> Iterator[None]:
 
 
 def _process(rank: int, port: int, tell: Any, lock: Any, job: Job) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     os.environ.update(_environment(rank, port, job.recipe))
 
     def send(kind: str, content: Any) -> None:
@@ -198,16 +199,3 @@ def _trained(model: Any, job: Job) -> Any:
 
     set_peft_model_state_dict(model, load_peft_weights(str(job.trained), device="cpu"))
     return model
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
