@@ -60,10 +60,10 @@ def continuous(model: Any, prompts: Sequence[list[int]], limits: Sequence[int]) 
     """By ours, as many at once as it takes by itself."""
     from understudy.models._batching import Batch
     from understudy.models._texts import Text
-    from understudy.models._writing import LARGE_BATCH
+    from understudy.models._writing import GPU_BATCH
 
     texts = [Text(row, prompt, limit) for row, (prompt, limit) in enumerate(zip(prompts, limits, strict=True))]
-    written = {text.row: text.written for text in Batch(model, (), LARGE_BATCH, 10**6).decode(texts)}
+    written = {text.row: text.written for text in Batch(model, (), GPU_BATCH, 10**6).decode(texts)}
     return [written[row] for row in range(len(prompts))]
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Beat = Callable[[int, str], None]
 """Told how many tokens were written so far, and what is worth saying of how it goes."""
-LARGE_BATCH, SMALL_BATCH = 128, 16
+LARGE_BATCH, GPU_BATCH, SMALL_BATCH = 512, 128, 16
 MEMORY = 2 * 2**30
 """Bytes of keys and values that may be held on a CPU; on a GPU they may take two thirds of what is free."""
 
@@ -147,7 +147,7 @@ class Writer:
 
         on_gpu = self.checkpoint.model.device.type == "cuda"
         memory = torch.cuda.mem_get_info()[0] * 2 // 3 if on_gpu else MEMORY
-        usual = LARGE_BATCH if self.checkpoint.small or on_gpu else SMALL_BATCH
+        usual = LARGE_BATCH if self.checkpoint.small else GPU_BATCH if on_gpu else SMALL_BATCH
         return self.batch_size or usual, memory // self.checkpoint.bytes_per_token
 
     @cached_property
