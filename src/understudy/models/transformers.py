@@ -49,8 +49,8 @@ class Transformers:
     model. ``batch_size`` texts are decoded at once (null: 512 for a model of less than ten million parameters, else
     128 on a GPU and 16 on a CPU; fewer while their keys and values would take too much memory). ``device`` is cpu or
     cuda (null: cuda if there is one, but the CPU for less than ten million parameters); a GPU computes in bfloat16.
-    What was written is kept in the file ``journal`` (null: nowhere), which another ``batch_size`` or more ``samples`` go
-    on with.
+    What was written is kept in the file ``journal`` (null: nowhere), which another ``batch_size`` or more ``samples``
+    go on with.
     """
 
     path: str
