@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from understudy.errors import StudyError
-from understudy.exchange import UNFINISHED
+from understudy.exchange import WHY_UNFINISHED
 from understudy.protocols import BatchVariant, Variant
 from understudy.randomness import stream
 from understudy.rows import Census
@@ -134,8 +134,7 @@ def align(arms: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
 
     Raises ``StudyError`` if there is no problem that every arm has.
     """
-    unfinished = pl.any_horizontal(*UNFINISHED.values())
-    held = {arm: set(traces.filter(~unfinished)["problem_id"]) for arm, traces in arms.items()}
+    held = {arm: set(traces.filter(WHY_UNFINISHED.is_null())["problem_id"]) for arm, traces in arms.items()}
     every = dict.fromkeys(name for traces in arms.values() for name in traces["problem_id"])
     rows = [(name, [arm for arm in arms if name in held[arm]]) for name in every]
     table = [(name, having, [arm for arm in arms if arm not in having]) for name, having in rows if having]

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from understudy import formats, registry
 from understudy.exchange.reading import Count, Reading
-from understudy.exchange.writing import UNFINISHED, export, finished, write
+from understudy.exchange.writing import UNFINISHED, WHY_UNFINISHED, export, finished, write
 
-__all__ = ["UNFINISHED", "Count", "Reading", "export", "finished", "traces", "write"]
+__all__ = ["UNFINISHED", "WHY_UNFINISHED", "Count", "Reading", "export", "finished", "traces", "write"]
 
 
 def traces(

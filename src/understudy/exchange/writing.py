@@ -31,13 +31,14 @@ UNFINISHED = {
     "empty": pl.col("response").str.strip_chars() == "",
 }
 """How a trace can have ended otherwise than with a response, in the order in which it is looked for."""
+WHY_UNFINISHED = pl.coalesce(pl.when(check).then(pl.lit(name)) for name, check in UNFINISHED.items())
+"""The first of these that holds; null of a finished trace."""
 
 
 def finished(frames: Iterable[pl.DataFrame], left_out: Counter[str]) -> Iterator[pl.DataFrame]:
     """Batches without the traces that failed, were truncated or are empty (no response), which are counted."""
-    reason = pl.coalesce(pl.when(check).then(pl.lit(name)) for name, check in UNFINISHED.items())
     for frame in frames:
-        reasons = frame.select(reason=reason)["reason"]
+        reasons = frame.select(reason=WHY_UNFINISHED)["reason"]
         left_out.update(reasons.drop_nulls())
         kept = frame.filter(reasons.is_null())
         if len(kept):  # the first batch of a file says which columns it has

@@ -104,7 +104,7 @@ def load(directory: Path, device: Device | None) -> Checkpoint:
     logging.set_verbosity_error()  # what it warns of is an error here, or no concern of the user's
     tokenizer = read_tokenizer(directory)
     model = read_model(directory, **_placed(_place(directory, device)))
-    ends = _ends(model.generation_config.eos_token_id, tokenizer.eos_token_id)
+    ends = ends_of(model.generation_config.eos_token_id, tokenizer.eos_token_id)
     _forget_habits(model, ends)
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     return Checkpoint(directory, model, tokenizer, ends, context, _hidden(tokenizer))
@@ -202,7 +202,7 @@ def _place(directory: Path, device: Device | None) -> Device:
     return device or ("cuda" if there and size > 4 * SMALL else "cpu")
 
 
-def _ends(*named: int | list[int] | None) -> tuple[int, ...]:
+def ends_of(*named: int | list[int] | None) -> tuple[int, ...]:
     """All tokens that end a text: chat models have several, and their files do not all name the same."""
     lists = [one if isinstance(one, list) else [one] for one in named]
     return tuple(dict.fromkeys(token for tokens in lists for token in tokens if token is not None))

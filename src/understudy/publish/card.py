@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from ruamel.yaml import YAML
 
@@ -25,6 +24,7 @@ from understudy.publish.statement import UNKNOWN, Statement
 from understudy.publish.statistics import ALL, MOST, Statistics
 from understudy.report import cells
 from understudy.report.cells import Table
+from understudy.report.templates import environment
 
 _NAMES = "KMBT"
 _TYPES = {pl.String(): "string", pl.Int64(): "int64", pl.Float64(): "float64", pl.Boolean(): "bool"}
@@ -34,17 +34,9 @@ _MARKUP = re.compile(r"(?<=www)\.|[^\w\s.,/()+%'-]|(?<![^\W_])_|_(?![^\W_])", re
 
 def readme(name: str, form: str, shards: Shards, found: Statistics, said: Statement, left_out: Counter[str]) -> str:
     """The card of a data set that is loaded as ``name``. The header is YAML that readers of 1.1 and 1.2 agree on."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        finalize=escaped,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    templates = environment(Path(__file__).parent, escaped)
     models, title = found.named("model"), name.rpartition("/")[2]
-    return environment.get_template("card.md.jinja").render(
+    return templates.get_template("card.md.jinja").render(
         header=Markup(to_yaml(_header(title, shards, found, said))),  # noqa: S704 (a YAML library wrote it)
         title=title,
         load=Markup(json.dumps(name)),  # noqa: S704 (within a block of code, and JSON has no line ends in texts)

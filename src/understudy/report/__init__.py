@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from understudy.report.cells import DASH, visible
+from understudy.report.templates import environment
 from understudy.rundir import write_bytes
 
 __all__ = ["build"]
@@ -113,17 +113,9 @@ def _context(found: Any) -> dict[str, Any]:
 
 
 def _render(template: str, finalize: Callable[[Any], Any], context: Mapping[str, Any]) -> bytes:
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        finalize=finalize,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals["fence"] = _fence
-    return environment.get_template(template).render(context).encode()
+    templates = environment(_HERE, finalize)
+    templates.globals["fence"] = _fence
+    return templates.get_template(template).render(context).encode()
 
 
 def _as_html(value: Any) -> Any:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from understudy.errors import InputError, StudyError, UnknownName, did_you_mean
-from understudy.models._checkpoint import first_line, read_model, read_tokenizer
+from understudy.models._checkpoint import ends_of, first_line, read_model, read_tokenizer
 from understudy.models.transformers import LIBRARIES
 from understudy.protocols import Report
 from understudy.registry import entry, require
@@ -168,10 +168,8 @@ def _stop_at(directory: Path, tokenizer: Any, stop: int | None) -> None:
         )
     file = directory / "generation_config.json"
     config = json.loads((file if file.is_file() else directory / "config.json").read_text(encoding="utf-8"))
-    named = config.get("eos_token_id")
-    ends = [] if named is None else named if isinstance(named, list) else [named]
     habits = config if file.is_file() else {}
     if any(habits.get(name) is not None for name in HABITS):
         habits["do_sample"] = True  # the library does not save a temperature without it
     file.unlink(missing_ok=True)
-    file.write_text(json.dumps({**habits, "eos_token_id": list(dict.fromkeys([*ends, stop]))}, indent=2))
+    file.write_text(json.dumps({**habits, "eos_token_id": ends_of(config.get("eos_token_id"), stop)}, indent=2))

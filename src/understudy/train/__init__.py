@@ -71,10 +71,11 @@ def _context(start: Path) -> int | None:
 
 def _stop_at(model: Any, tokenizer: Any, stop: int | None) -> None:
     """A text ends where a turn has ended; chat models do not all say so of the token that ends theirs."""
+    from understudy.models._checkpoint import ends_of
+
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(stop)
-    named = model.generation_config.eos_token_id
-    ends = [] if named is None else named if isinstance(named, list) else [named]
+    ends = ends_of(model.generation_config.eos_token_id)
     if stop not in [*ends, tokenizer.eos_token_id]:
         model.generation_config.eos_token_id = [*ends, stop]
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from understudy import __version__, tables
@@ -18,6 +17,7 @@ from understudy.publish.card import escaped, to_yaml
 from understudy.publish.statement import LICENCES, UNKNOWN
 from understudy.report import cells
 from understudy.report.cells import Table
+from understudy.report.templates import environment
 from understudy.types import Estimate
 
 TITLES = {"dropped": "traces left out", "final_loss": "loss at the end", "tokens": "tokens (prompt and completion)"}
@@ -38,18 +38,10 @@ def card(
     ``training.json`` says, ``source`` what the start's ``source.json`` says (null: a student without one). Of an arm
     that is not trained, ``recipe`` and ``summary`` are empty.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        finalize=escaped,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    templates = environment(Path(__file__).parent, escaped)
     origin = dict(source or {})
     name, settings = _piece(study.get("student", UNKNOWN))
-    return environment.get_template("card.md.jinja").render(
+    return templates.get_template("card.md.jinja").render(
         header=Markup(to_yaml(_header(origin, recipe))),  # noqa: S704 (a YAML library wrote it)
         title=f"{study.get('study', '')}: {arm}, seed {seed}",
         study=study.get("study", ""),

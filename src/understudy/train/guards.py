@@ -18,7 +18,7 @@ import polars as pl
 from understudy.asking.settings import refuse_below
 from understudy.collect import refuse_overlap
 from understudy.errors import ContaminationError, InputError, StudyError, did_you_mean
-from understudy.exchange import UNFINISHED
+from understudy.exchange import WHY_UNFINISHED
 from understudy.train.turns import TEMPLATE_HINT, Turn
 from understudy.types import Problem, Recipe, Trace
 
@@ -40,8 +40,7 @@ def finished(traces: Sequence[Trace], left_out: Counter[str]) -> list[Trace]:
     names = ("error", "finish_reason", "response")
     columns = {name: [getattr(trace, name) for trace in traces] for name in names}
     frame = pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String()))
-    reason = pl.coalesce(pl.when(check).then(pl.lit(name)) for name, check in UNFINISHED.items())
-    reasons = frame.select(reason=reason)["reason"].to_list()
+    reasons = frame.select(reason=WHY_UNFINISHED)["reason"].to_list()
     left_out.update(reason for reason in reasons if reason)
     return [trace for trace, reason in zip(traces, reasons, strict=True) if reason is None]
 
